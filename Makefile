@@ -1,0 +1,63 @@
+# make run    a federation of two members on this machine, at http://127.0.0.1:8080
+# make test   everything that is tested here
+# make check  lint, types and layers
+# make help   this list
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8080
+MEMBERS ?= 2
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test unit check format constraints screenshots clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+run: $(INSTALLED)
+	@exec $(BIN)/binderfed up --port $(PORT) --members $(MEMBERS) $(ARGS)
+
+test: $(INSTALLED_DEV) check
+	@$(BIN)/pytest $(ARGS)
+
+unit: $(INSTALLED_DEV)
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+check: $(INSTALLED_DEV)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED_DEV)
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+screenshots: $(INSTALLED_DEV)
+	@BINDERFED_SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e $(ARGS)
+
+# The versions that the project is tested with; pyproject.toml has the floors.
+constraints: $(INSTALLED_DEV)
+	@$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --upgrade \
+		--extra local --group dev --python-version 3.11 pyproject.toml -o constraints.txt
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; make PYTHON=/path/to/python names one."; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
+	@touch $@
+
+$(INSTALLED): .venv/.made pyproject.toml constraints.txt
+	@echo "Installing into .venv ..."
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[local]'
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[local]' --group dev
+	@touch $@
+
+clean:
+	@rm -rf .venv .binderfed .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The language that the federation and its members speak."""

@@ -1,0 +1,67 @@
+"""Build tokens: leave to build and launch one spec, signed by the federation for one member.
+
+HS256 JSON web tokens (RFC 7519) in the shape of BinderHub's, with `aud` the
+`<provider>/<spec>` of the request; they also carry what the member must know of
+the visitor's request.
+"""
+
+from dataclasses import dataclass
+
+import jwt
+
+from binder_federation.binder.errors import NotAuthorized
+
+LIFETIME_SECONDS = 300
+_ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildClaims:
+    """What a build token says."""
+
+    audience: str
+    """`<provider>/<spec>` as in the URL, still percent-encoded."""
+    client_address: str = ""
+    launch_host: str = ""
+    """The federation's public URL, where the visitor launched."""
+    request: str = ""
+    """The visitor's link as asked for, `v2/<provider>/<spec>`."""
+    origin: str = ""
+
+
+def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
+    """A token for `claims` that is valid for `LIFETIME_SECONDS` from `now` (seconds since 1970)."""
+    payload = {
+        "aud": claims.audience,
+        "iat": int(now),
+        "exp": int(now) + LIFETIME_SECONDS,
+        "ip": claims.client_address,
+        "launch_host": claims.launch_host,
+        "request": claims.request,
+        "origin": claims.origin,
+    }
+    return jwt.encode(payload, key, algorithm=_ALGORITHM)
+
+
+def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
+    """The claims in `token`; `NotAuthorized` when it is not for `audience`, too old or forged."""
+    try:
+        payload = jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            audience=audience,
+            leeway=30,
+            options={"require": ["exp", "aud"]},
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise NotAuthorized("The build token has expired.") from error
+    except jwt.PyJWTError as error:
+        raise NotAuthorized("The build token is not valid for this launch.") from error
+    return BuildClaims(
+        audience=audience,
+        client_address=str(payload.get("ip", "")),
+        launch_host=str(payload.get("launch_host", "")),
+        request=str(payload.get("request", "")),
+        origin=str(payload.get("origin", "")),
+    )

@@ -1,0 +1,85 @@
+"""What an agent tells the federation, and what it is told in return.
+
+An agent posts a `Report` every few seconds. Its images are sent whole when the
+federation asks for that (it does after it started anew) and as changes otherwise.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROTOCOL_VERSION = 1
+
+
+class Tier(StrEnum):
+    """How near to a running server a member's copy of an image is, nearest first."""
+
+    NODE = "node"
+    """On a machine that starts servers: nothing to fetch."""
+    REGISTRY = "registry"
+    """In the member's registry: a pull away."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ImageRecord(_Message):
+    """One image that a member holds."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    repository: Annotated[str, Field(max_length=2048)]
+    """The affinity key of the repository it was made from."""
+    tier: Tier = Tier.NODE
+    size_bytes: Annotated[int, Field(ge=0)] = 0
+
+
+class LoadRecord(_Message):
+    """How busy a member is. A launch in flight counts as pending."""
+
+    capacity: Annotated[int, Field(ge=0)]
+    """Sessions that fit; 0 means none now."""
+    running: Annotated[int, Field(ge=0)] = 0
+    pending: Annotated[int, Field(ge=0)] = 0
+    build_slots: Annotated[int, Field(ge=0)] = 0
+    building: Annotated[int, Field(ge=0)] = 0
+
+
+class CheckRecord(_Message):
+    """One check of a service, in the shape of BinderHub's /health."""
+
+    service: Annotated[str, Field(max_length=100)]
+    ok: bool
+    message: Annotated[str, Field(max_length=500)] = ""
+
+
+class EstimateRecord(_Message):
+    """Seconds that a member takes, from its own experience; None while it has none."""
+
+    spawn_seconds: Annotated[float, Field(gt=0)] | None = None
+    build_seconds: Annotated[float, Field(gt=0)] | None = None
+
+
+class Report(_Message):
+    """What a member says about itself."""
+
+    protocol: int = PROTOCOL_VERSION
+    member: str
+    session: Annotated[str, Field(max_length=64)]
+    """Another one each time the agent starts, so that a restart is noticed."""
+    sequence: Annotated[int, Field(ge=0)]
+    load: LoadRecord
+    estimates: EstimateRecord = EstimateRecord()
+    checks: tuple[CheckRecord, ...] = ()
+    inventory: Literal["whole", "changes"]
+    images: tuple[ImageRecord, ...] = ()
+    """All images (`whole`), or those that are new or changed."""
+    removed: tuple[str, ...] = ()
+    """Keys of images that are gone (`changes` only)."""
+
+
+class ReportReply(_Message):
+    """The federation's answer to a report."""
+
+    send_whole_inventory: bool = False

@@ -1,0 +1,115 @@
+"""The seam between an agent and the kind of cluster it runs on.
+
+A stack is three things: a `Builder` that makes an image, an `ImageStore` that knows
+which there are, and a `Hub`, JupyterHub with its proxy, that starts servers from
+them. Everything else (one build per image, launches, quotas, reports) is above it
+and the same for all stacks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from binder_federation.binder.events import Phase
+from binder_federation.binder.messages import CheckRecord, ImageRecord
+from binder_federation.binder.providers.base import GitSource
+from binder_federation.binder.spec import ImageKey, LaunchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What to build."""
+
+    key: ImageKey
+    spec: LaunchSpec
+    resolved_ref: str
+    source: GitSource
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that can be launched. `reference` is what the hub is told to start."""
+
+    key: ImageKey
+    reference: str
+    repository: str
+    """The affinity key of its repository."""
+    size_bytes: int
+
+
+class BuildProgress(Protocol):
+    """Where a build tells what it does."""
+
+    def enter(self, phase: Phase, message: str) -> None:
+        """The build is now at `phase`; `message` is a line for people."""
+
+    def log(self, line: str) -> None:
+        """One line of a tool's output, without its newline."""
+
+
+class Builder(Protocol):
+    """Makes images."""
+
+    async def build(self, plan: BuildPlan, progress: BuildProgress) -> Image:
+        """Make the image of `plan`, whole or not at all.
+
+        Raises `BuildFailed` or `UnsupportedRepository` when the repository is to
+        blame, `MemberBuildFailed` when the member is. Cancelling it leaves nothing.
+        """
+
+
+class ImageStore(Protocol):
+    """The images that this member holds."""
+
+    async def find(self, key: ImageKey) -> Image | None:
+        """The image, if it is whole."""
+
+    async def list_images(self) -> Sequence[ImageRecord]:
+        """All of them."""
+
+    async def note_launch(self, key: ImageKey) -> None:
+        """The image was used just now."""
+
+    async def ensure_room(self, *, in_use: frozenset[str]) -> Sequence[ImageKey]:
+        """Remove least recently used images until the limit holds, never one whose
+        `reference` is `in_use`; returns what was removed."""
+
+
+class Hub(Protocol):
+    """JupyterHub, ready for its REST API."""
+
+    @property
+    def api_url(self) -> str:
+        """`http://…/hub/api`, as the agent reaches it."""
+
+    @property
+    def api_token(self) -> str:
+        """The agent's token for it."""
+
+    @property
+    def public_url(self) -> str:
+        """Where users' browsers reach it, without a trailing `/`."""
+
+
+class Stack(Protocol):
+    """One kind of cluster."""
+
+    @property
+    def builder(self) -> Builder: ...
+    @property
+    def images(self) -> ImageStore: ...
+    @property
+    def hub(self) -> Hub: ...
+
+    @property
+    def default_capacity(self) -> int:
+        """Sessions that fit when the settings do not say."""
+
+    async def start(self) -> None:
+        """Make everything ready; raises a `ServiceError` that says what is missing."""
+
+    async def checks(self) -> Sequence[CheckRecord]:
+        """How the stack's parts are, now; quick (cached by the caller)."""
+
+    async def aclose(self) -> None:
+        """Stop what `start` started and leave no process."""

@@ -1,0 +1,79 @@
+"""Settings of a cluster agent: `binderfed-agent serve --config agent.yaml`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from binder_federation.config.federation import HttpUrl, MemberName
+from binder_federation.config.providers import ProviderSettings, Seconds, Section
+
+
+class LocalStackSettings(Section):
+    """The local stack: environments in folders, sessions as processes of this user."""
+
+    hub_host: str = "127.0.0.1"
+    hub_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where users' browsers reach JupyterHub's proxy; 0 takes a free port."""
+    image_bytes_limit: Annotated[int, Field(gt=0)] = 20_000_000_000
+    """Least recently used images go when all of them together are larger."""
+    allow_python_downloads: bool = False
+    """Whether uv may download a Python that `runtime.txt` asks for and the machine lacks."""
+
+
+class AgentLaunchSettings(Section):
+    """Starting servers."""
+
+    concurrent: Annotated[int, Field(ge=1)] = 4
+    """Servers that start at the same time; further launches wait and say so."""
+    timeout_seconds: Seconds = 600.0
+    retries: Annotated[int, Field(ge=0)] = 4
+    retry_first_seconds: Seconds = 4.0
+    cull_idle_seconds: Seconds = 600.0
+    cull_every_seconds: Seconds = 60.0
+    max_age_seconds: Seconds = 21_600.0
+
+
+class AgentBuildSettings(Section):
+    """Making images."""
+
+    slots: Annotated[int, Field(ge=1)] = 2
+    timeout_seconds: Seconds = 1800.0
+    log_tail_lines: Annotated[int, Field(ge=1)] = 100
+
+
+class QuotaSettings(Section):
+    """How many sessions at once. 0 for `sessions` is maintenance: none."""
+
+    sessions: Annotated[int, Field(ge=0)] | None = None
+    """All of them; None lets the stack choose what the machine can carry."""
+    sessions_per_repository: Annotated[int, Field(ge=1)] = 100
+
+
+class AgentSettings(BaseSettings):
+    """All of it. Environment: `BINDERFED_AGENT_NAME=alpha`, `…_BUILD__SLOTS=4`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BINDERFED_AGENT_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    name: MemberName
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8585
+    federation_url: HttpUrl | None = None
+    """Where reports go; without it the agent serves, and reports to nobody."""
+    credential: SecretStr
+    """Shared with the federation alone."""
+    open_builds: bool = False
+    """Whether anybody who reaches this agent may build and launch, without a build token."""
+    report_every_seconds: Seconds = 3.0
+    keepalive_seconds: Seconds = 10.0
+    state_dir: Path = Path(".binderfed/agent")
+    stack: Literal["local"] = "local"
+    local: LocalStackSettings = LocalStackSettings()
+    build: AgentBuildSettings = AgentBuildSettings()
+    launch: AgentLaunchSettings = AgentLaunchSettings()
+    quota: QuotaSettings = QuotaSettings()
+    providers: ProviderSettings = ProviderSettings()
+    log_level: str = "info"

@@ -1,0 +1,111 @@
+"""Settings of the federation: `binderfed serve --config federation.yaml`."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from binder_federation.config.providers import ProviderSettings, Seconds, Section
+
+MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+MemberName = Annotated[str, Field(pattern=MEMBER_NAME_PATTERN)]
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class MemberSettings(Section):
+    """One member, as the federation's operator knows it."""
+
+    name: MemberName
+    url: HttpUrl
+    """The cluster agent's address, as the federation reaches it."""
+    credential: SecretStr
+    """Shared with this member alone: it signs its reports' requests and our build tokens."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    draining: bool = False
+
+
+class HealthSettings(Section):
+    """When a member counts as well. The numbers are explained in docs/architecture.md."""
+
+    probe_every_seconds: Seconds = 10.0
+    probe_timeout_seconds: Seconds = 2.0
+    misses_to_suspect: Annotated[int, Field(ge=1)] = 2
+    misses_to_down: Annotated[int, Field(ge=1)] = 3
+    """Further misses, after it became SUSPECT."""
+    down_probe_max_seconds: Seconds = 60.0
+    passes_to_recover: Annotated[int, Field(ge=1)] = 3
+    recover_after_seconds: Annotated[float, Field(ge=0)] = 30.0
+    slow_start_seconds: Seconds = 900.0
+    slow_start_floor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    panic_below: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Panic when the share of the weight that is available is under this."""
+    panic_memory_seconds: Seconds = 600.0
+
+
+class EstimateSettings(Section):
+    """Seconds and sizes that the decision starts from, until members report better ones."""
+
+    spawn_seconds: Seconds = 10.0
+    build_seconds: Seconds = 180.0
+    push_seconds: Seconds = 20.0
+    pull_base_seconds: Seconds = 5.0
+    bandwidth_bytes_per_second: Annotated[float, Field(gt=0)] = 100e6
+    image_bytes: Annotated[int, Field(gt=0)] = 1_500_000_000
+    """Assumed when an image's size is not known."""
+
+
+class LaunchSettings(Section):
+    """One launch: how long it may take, how often it is tried."""
+
+    attempts: Annotated[int, Field(ge=1)] = 4
+    connect_seconds: Seconds = 5.0
+    silence_seconds: Seconds = 45.0
+    """A member whose stream brings not even a keepalive for so long has failed."""
+    deadline_seconds: Seconds = 3600.0
+    keepalive_seconds: Seconds = 15.0
+    resume_seconds: Seconds = 120.0
+    """A launch that nobody watches any more is given up after so long."""
+    hold_seconds: Seconds = 60.0
+    """The stream stays open after its last event for so long, as BinderHub's does."""
+    kept_events: Annotated[int, Field(ge=10)] = 1000
+    kept_seconds: Seconds = 1200.0
+    """A launch that ended can be resumed (read again) for so long."""
+    most_at_once: Annotated[int, Field(ge=1)] = 5000
+
+
+class FederationSettings(BaseSettings):
+    """All of it. Environment: `BINDERFED_PORT=9000`, `BINDERFED_LAUNCH__ATTEMPTS=2`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BINDERFED_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: HttpUrl | None = None
+    """What visitors' browsers use; by default the request's own host."""
+    members: tuple[MemberSettings, ...] = ()
+    providers: ProviderSettings = ProviderSettings()
+    health: HealthSettings = HealthSettings()
+    estimates: EstimateSettings = EstimateSettings()
+    launch: LaunchSettings = LaunchSettings()
+    example: str | None = None
+    """A launch path (`v2/…`) that the home page offers as an example."""
+    log_level: str = "info"
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [member.name for member in self.members]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"members: the name {twice[0]!r} is used twice")
+        return self

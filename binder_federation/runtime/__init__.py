@@ -1,0 +1,1 @@
+"""What every layer stands on: errors, background tasks, logs, the HTTP edge."""
