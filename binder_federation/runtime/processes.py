@@ -1,0 +1,145 @@
+"""Processes that cannot be lost: they end with their parent, or are found by a mark.
+
+Linux keeps a process's first environment readable in `/proc/<pid>/environ`, and
+children inherit it. So a variable of ours (`BINDERFED_OWNER=…`) marks everything
+that was ever started below us, also a daemon that left its process group. Each
+process is held by a pidfd, which never comes to mean another process.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+OWNER_MARK = "BINDERFED_OWNER"
+"""Everything that an agent started carries its state folder in this variable."""
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork
+
+
+def die_with_parent(parent_pid: int | None = None) -> None:
+    """Have the kernel send this process SIGTERM when the thread that started it ends.
+
+    Also fit for `preexec_fn`. With `parent_pid`, a parent that is gone already is
+    noticed too. The setting outlives `exec`, but not a change of user.
+    """
+    if _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
+    if parent_pid is not None and os.getppid() != parent_pid:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldProcess:
+    """A process that can be signalled and awaited, whatever its pid is used for later."""
+
+    pid: int
+    pidfd: int
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; a process that is gone is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def release(self) -> None:
+        """Let go of the process (it lives on if it does)."""
+        os.close(self.pidfd)
+
+
+def hold_marked_processes(marker: str, value: str) -> list[HeldProcess]:
+    """Every process of ours, but this one, that was started with `marker=value`.
+
+    The caller releases each.
+    """
+    wanted = f"{marker}={value}".encode()
+    own_pid = os.getpid()
+    pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
+    held = (_hold(pid, wanted) for pid in pids if pid != own_pid)
+    return [process for process in held if process is not None]
+
+
+def _hold(pid: int, wanted: bytes) -> HeldProcess | None:
+    if wanted not in _environment(pid):
+        return None
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    # Once more: the pid may have come to mean another process before the pidfd held it.
+    if wanted in _environment(pid):
+        return HeldProcess(pid, pidfd)
+    os.close(pidfd)
+    return None
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # gone, or somebody else's
+        return []
+
+
+async def end_marked_processes(marker: str, value: str, grace_seconds: float) -> int:
+    """End every process that was started with `marker=value`: TERM, then KILL after the grace.
+
+    Looks again until there is none, because a process may start another one
+    meanwhile. Returns how many were ended; raises `TimeoutError` when one cannot be
+    ended (it hangs in the kernel).
+    """
+    ended: set[int] = set()
+    give_up_at = time.monotonic() + grace_seconds + 10.0
+    kill_at = time.monotonic() + grace_seconds
+    while processes := hold_marked_processes(marker, value):
+        try:
+            ended.update(process.pid for process in processes)
+            await _end(processes, grace_seconds=max(0.0, kill_at - time.monotonic()))
+        finally:
+            for process in processes:
+                process.release()
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{len(processes)} processes with {marker}={value} do not end")
+    return len(ended)
+
+
+async def _end(processes: Sequence[HeldProcess], *, grace_seconds: float) -> None:
+    if grace_seconds > 0:
+        for process in processes:
+            process.signal(signal.SIGTERM)
+        processes = await _still_there(processes, timeout_seconds=grace_seconds)
+    for process in processes:
+        process.signal(signal.SIGKILL)
+    await _still_there(processes, timeout_seconds=2.0)
+
+
+async def _still_there(
+    processes: Sequence[HeldProcess], *, timeout_seconds: float
+) -> Sequence[HeldProcess]:
+    """Wait until all have ended; returns those that have not in time."""
+    loop = asyncio.get_running_loop()
+    left = {process.pidfd: process for process in processes}
+    all_gone = asyncio.Event()
+
+    def ended(pidfd: int) -> None:  # a pidfd is readable once its process has ended
+        loop.remove_reader(pidfd)
+        del left[pidfd]
+        if not left:
+            all_gone.set()
+
+    for pidfd in tuple(left):
+        loop.add_reader(pidfd, ended, pidfd)
+    try:
+        if left:
+            async with asyncio.timeout(timeout_seconds):
+                await all_gone.wait()
+    except TimeoutError:
+        pass
+    finally:
+        for pidfd in left:
+            loop.remove_reader(pidfd)
+    return list(left.values())
