@@ -1,0 +1,185 @@
+"""Whether a member is well: pure transitions from what is observed to a new `Health`.
+
+    UNKNOWN → UP → SUSPECT → DOWN → RECOVERING (slow start) → UP
+
+Two misses in a row make a member SUSPECT, three more DOWN. A DOWN member needs
+passes over a while before it is RECOVERING, and its weight grows from there. A
+member that is SUSPECT goes back, on a pass, to where it came from: a RECOVERING
+one starts its slow start anew, so that a flapping member never gets its full
+weight in between. DEGRADED is for passive evidence; probes alone do not lead to it.
+
+Draining is another axis. An operator sets it, probes go on under it, and when it
+ends the member is what its probes say.
+
+All times are seconds of one clock, the caller's.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from binder_federation.config.federation import HealthSettings
+
+DEGRADED_FACTOR = 0.3
+
+
+class MemberState(StrEnum):
+    """What a member may be given."""
+
+    UNKNOWN = "unknown"
+    """Not probed with a clear answer yet."""
+    UP = "up"
+    DEGRADED = "degraded"
+    """Well enough for a smaller share."""
+    SUSPECT = "suspect"
+    """Missed probes; out, until it passes one or is DOWN."""
+    DOWN = "down"
+    RECOVERING = "recovering"
+    """Back, in slow start."""
+    DRAINING = "draining"
+    """An operator wants no new launches here."""
+
+    @property
+    def is_well(self) -> bool:
+        """Nothing about its health speaks against a launch."""
+        return self in WELL_STATES
+
+
+WELL_STATES = frozenset({MemberState.UP, MemberState.DEGRADED, MemberState.RECOVERING})
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is known of a member's health, and since when.
+
+    `probed` and `probed_since` are the probes' verdict; `state` and `since` are
+    what holds, with draining. `misses` and `passes` count in a row, except that
+    passes do not clear the misses of a DOWN member: they set how often it is
+    probed again if it fails once more.
+    """
+
+    probed: MemberState = MemberState.UNKNOWN
+    probed_since: float = 0.0
+    reason: str = "not_probed"
+    misses: int = 0
+    passes: int = 0
+    passing_since: float | None = None
+    last_well_at: float | None = None
+    is_slow_start_owed: bool = False
+    """It was RECOVERING, or still is: a pass leads there and not to UP."""
+    is_draining: bool = False
+    draining_since: float = 0.0
+
+    @property
+    def state(self) -> MemberState:
+        """The state that counts."""
+        return MemberState.DRAINING if self.is_draining else self.probed
+
+    @property
+    def since(self) -> float:
+        """When `state` began."""
+        return self.draining_since if self.is_draining else self.probed_since
+
+
+def observe_probe(
+    health: Health, passed: bool, reason: str, *, now: float, settings: HealthSettings
+) -> Health:
+    """The health after a probe; `reason` is its short code (`ok`, `timeout`, …)."""
+    if passed:
+        return _observe_pass(health, reason, now=now, settings=settings)
+    return _observe_miss(health, reason, now=now, settings=settings)
+
+
+def observe_drain(health: Health, is_draining: bool, *, now: float) -> Health:
+    """The health after an operator began or ended draining."""
+    if is_draining == health.is_draining:
+        return health
+    return replace(health, is_draining=is_draining, draining_since=now)
+
+
+def next_probe_seconds(health: Health, *, settings: HealthSettings) -> float:
+    """Seconds to the next probe, before jitter.
+
+    A DOWN member's pauses double with each further miss; as soon as it passes
+    they are the usual ones, so that it is back when its time is over.
+    """
+    usual = settings.probe_every_seconds
+    if health.probed is not MemberState.DOWN or health.passes > 0:
+        return usual
+    further = health.misses - _misses_to_down(settings)
+    return min(usual * 2.0 ** min(further, 16), max(usual, settings.down_probe_max_seconds))
+
+
+def effective_weight(
+    weight: float, health: Health, *, now: float, settings: HealthSettings
+) -> float:
+    """The share of a member that is eligible: `weight`, less when DEGRADED or in slow start.
+
+    SUSPECT and DOWN do not lower it, as such a member gets launches in panic only,
+    and there the shares are to be the usual ones.
+    """
+    if health.probed is MemberState.DEGRADED:
+        return weight * DEGRADED_FACTOR
+    if health.probed is MemberState.RECOVERING:
+        share = (now - health.probed_since) / settings.slow_start_seconds
+        return weight * min(1.0, max(settings.slow_start_floor, share))
+    if health.is_slow_start_owed:
+        return weight * settings.slow_start_floor
+    return weight
+
+
+def _observe_pass(health: Health, reason: str, *, now: float, settings: HealthSettings) -> Health:
+    passing_since = now if health.passing_since is None else health.passing_since
+    passed = replace(
+        health,
+        reason=reason,
+        passes=health.passes + 1,
+        passing_since=passing_since,
+        last_well_at=now,
+        misses=health.misses if health.probed is MemberState.DOWN else 0,
+    )
+    match health.probed:
+        case MemberState.DOWN:
+            has_recovered = (
+                passed.passes >= settings.passes_to_recover
+                and now - passing_since >= settings.recover_after_seconds
+            )
+            return _enter_recovering(passed, now=now) if has_recovered else passed
+        case MemberState.RECOVERING:
+            is_ramp_full = now - health.probed_since >= settings.slow_start_seconds
+            return _enter_up(passed, now=now) if is_ramp_full else passed
+        case MemberState.SUSPECT if health.is_slow_start_owed:
+            return _enter_recovering(passed, now=now)
+        case MemberState.SUSPECT | MemberState.UNKNOWN:
+            return _enter_up(passed, now=now)
+        case _:
+            return passed
+
+
+def _observe_miss(health: Health, reason: str, *, now: float, settings: HealthSettings) -> Health:
+    missed = replace(health, reason=reason, misses=health.misses + 1, passes=0, passing_since=None)
+    if health.probed is MemberState.DOWN:
+        return missed
+    if missed.misses >= _misses_to_down(settings):
+        # The whole way up is ahead of it again, so nothing is owed until it is RECOVERING.
+        return replace(missed, probed=MemberState.DOWN, probed_since=now, is_slow_start_owed=False)
+    if health.probed.is_well and missed.misses >= settings.misses_to_suspect:
+        return replace(missed, probed=MemberState.SUSPECT, probed_since=now)
+    return missed
+
+
+def _enter_up(health: Health, *, now: float) -> Health:
+    return replace(health, probed=MemberState.UP, probed_since=now, is_slow_start_owed=False)
+
+
+def _enter_recovering(health: Health, *, now: float) -> Health:
+    return replace(
+        health,
+        probed=MemberState.RECOVERING,
+        probed_since=now,
+        misses=0,
+        is_slow_start_owed=True,
+    )
+
+
+def _misses_to_down(settings: HealthSettings) -> int:
+    return settings.misses_to_suspect + settings.misses_to_down
