@@ -3,12 +3,13 @@
 A mistake in them becomes one `ConfigurationError` that names the setting.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from binder_federation.runtime.errors import ServiceError
 
@@ -22,12 +23,26 @@ class ConfigurationError(ServiceError):
 
 
 def load_settings(kind: type[SettingsT], path: Path | None = None, **overrides: Any) -> SettingsT:
-    """Settings of `kind` from the YAML file at `path`, the environment, and `overrides`."""
-    values = {**(read_yaml(path) if path else {}), **overrides}
+    """Settings of `kind`: `overrides`, over the environment, over the YAML file at `path`."""
+    from_file = read_yaml(path) if path else {}
     try:
-        return kind(**values)
+        from_environment = EnvSettingsSource(kind)()
+        return kind(**merged(from_file, from_environment, overrides))
+    except SettingsError as error:
+        raise ConfigurationError(f"A variable of the environment cannot be used: {error}.") from error
     except ValidationError as error:
         raise ConfigurationError(_sentence(error, path)) from error
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers put together, the later one first; mappings are merged, all else replaced."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            below = result.get(name)
+            both = isinstance(below, Mapping) and isinstance(value, Mapping)
+            result[name] = merged(below, value) if both else value
+    return result
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
