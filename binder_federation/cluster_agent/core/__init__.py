@@ -1,0 +1,1 @@
+"""The agent's decisions: pure functions and small values, without clock, socket or log."""

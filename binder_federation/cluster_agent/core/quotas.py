@@ -1,0 +1,59 @@
+"""May one more session start here?
+
+What counts is every session that the hub runs or starts, and every launch that
+holds a place: a place is taken when a launch begins, before it builds or asks the
+hub for anything, so that many launches at once cannot overshoot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from binder_federation.binder.errors import QuotaExceeded, RepositoryQuotaExceeded
+
+RETRY_AFTER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many sessions may be at once; 0 for `sessions` is maintenance."""
+
+    sessions: int
+    sessions_per_repository: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many there are: the hub's, and the launches that hold a place."""
+
+    running: int
+    pending: int
+    by_repository: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All that count towards the quota."""
+        return self.running + self.pending
+
+
+def find_refusal(usage: Usage, *, repository: str, quota: Quota) -> QuotaExceeded | None:
+    """Why one more session of `repository` does not fit, or None if it does."""
+    if quota.sessions == 0:
+        return QuotaExceeded(
+            "This member is in maintenance and takes no launches now.",
+            advice="Try another member, or come back later.",
+        )
+    if usage.total >= quota.sessions:
+        return QuotaExceeded(
+            f"All {quota.sessions} places of this member are taken.",
+            advice="Try again in a little while: places become free all the time.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    of_repository = usage.by_repository.get(repository, 0)
+    if of_repository >= quota.sessions_per_repository:
+        return RepositoryQuotaExceeded(
+            f"This repository has {of_repository} sessions at this member, "
+            f"as many as one repository may have.",
+            advice="Try again in a little while.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    return None
