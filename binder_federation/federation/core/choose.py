@@ -1,0 +1,187 @@
+"""Which member gets a launch: the least cost, and among equals the usual place.
+
+    eligible(fleet) → costs → choose
+
+Members within a second of the least cost count as equal, and among them the best
+weighted rendezvous rank of the repository wins: so replicas that see nearly the
+same agree, and a repository stays where it was. When every candidate would have
+to build (a miss), the load of members that are no busier than the fleet is left
+out for the same reason: a new image lands on its rank 1 or 2.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from binder_federation.config.federation import HealthSettings
+from binder_federation.federation.core.cost import Cost, LocalityTier, cost, find_tier
+from binder_federation.federation.core.eligible import (
+    Eligibility,
+    Refusal,
+    eligible,
+    explain_refusal,
+)
+from binder_federation.federation.core.phrases import Reason, explain_choice, explain_nobody
+from binder_federation.federation.core.rendezvous import rank_top, score
+from binder_federation.federation.core.snapshot import Fleet, ImageView, MemberView
+
+TIE_SECONDS = 1.0
+MISS_UTILISATION_FACTOR = 1.25
+LARGE_FLEET = 20
+"""Above so many eligible members only some are considered:"""
+MOST_HOLDERS = 16
+TOP_RANKS = 4
+RANDOM_MEMBERS = 2
+
+DEFAULT_HEALTH = HealthSettings()
+
+T = TypeVar("T")
+
+
+class Rng(Protocol):
+    """The part of `random.Random` that a decision uses."""
+
+    def sample(self, population: Sequence[T], k: int) -> list[T]:
+        """`k` different elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member that was considered, and what the launch would cost there."""
+
+    member: str
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a launch goes and why. `member` is None when nobody may take it."""
+
+    member: str | None
+    phrase: str
+    """For visitors: short, without a full stop."""
+    reason: Reason
+    costs: tuple[Candidate, ...]
+    """All that were considered, best first; the first is the choice."""
+    refused: Mapping[str, Refusal]
+    refusals: tuple[str, ...]
+    """The same as sentences."""
+    is_panic: bool
+
+    @property
+    def chosen(self) -> Cost | None:
+        """The cost at the member that was chosen."""
+        return self.costs[0].cost if self.costs else None
+
+    @property
+    def runners_up(self) -> tuple[str, ...]:
+        """The other candidates, best first."""
+        return tuple(candidate.member for candidate in self.costs[1:])
+
+
+def choose(
+    fleet: Fleet,
+    image: ImageView,
+    *,
+    now: float,
+    rng: Rng,
+    exclude: Set[str] = frozenset(),
+    settings: HealthSettings = DEFAULT_HEALTH,
+) -> Decision:
+    """Choose the member for a launch of `image`; `exclude` are those it tried already."""
+    found = eligible(fleet, now=now, exclude=exclude, settings=settings)
+    refusals = tuple(
+        explain_refusal(fleet.by_name[name], refusal) for name, refusal in found.refused.items()
+    )
+    if not found.members:
+        reason, phrase = explain_nobody(found.refused)
+        return Decision(None, phrase, reason, (), found.refused, refusals, found.is_panic)
+    considered = consider(found.members, image, rng=rng)
+    ranked = rank_candidates(fleet, considered, image, now=now)
+    reason, phrase = _explain(fleet, image, found, ranked)
+    return Decision(
+        member=ranked[0].member,
+        phrase=phrase,
+        reason=reason,
+        costs=ranked,
+        refused=found.refused,
+        refusals=refusals,
+        is_panic=found.is_panic,
+    )
+
+
+def consider(members: Sequence[MemberView], image: ImageView, *, rng: Rng) -> Sequence[MemberView]:
+    """The members whose cost is worked out: all, or of a large fleet the likely ones.
+
+    Those are the nearest holders (at random among equally near ones, so that all of
+    a hot repository's holders share its launches), the first rendezvous ranks, and
+    two at random, through which a decision hears of the rest of the fleet.
+    """
+    if len(members) <= LARGE_FLEET:
+        return members
+    picked = [
+        *_nearest_holders(members, image, rng=rng),
+        *rank_top(members, image.affinity_key, TOP_RANKS),
+        *rng.sample(members, RANDOM_MEMBERS),
+    ]
+    return list({member.name: member for member in picked}.values())
+
+
+def rank_candidates(
+    fleet: Fleet, members: Sequence[MemberView], image: ImageView, *, now: float
+) -> tuple[Candidate, ...]:
+    """Candidates, best first: the ties for least cost by rendezvous, then the rest by cost."""
+    is_miss = all(find_tier(member.name, image).needs_build for member in members)
+    most_used = MISS_UTILISATION_FACTOR * fleet.utilisation
+    costs = [
+        cost(
+            member,
+            image,
+            fleet_utilisation=fleet.utilisation,
+            now=now,
+            counts_load=not (is_miss and _utilisation(member, fleet) <= most_used),
+        )
+        for member in members
+    ]
+    tied_below = min(each.total for each in costs) + TIE_SECONDS
+
+    def order(pair: tuple[MemberView, Cost]) -> tuple[bool, float, str]:
+        member, its_cost = pair
+        is_tied = its_cost.total <= tied_below
+        rank = -score(member.name, image.affinity_key, member.effective_weight)
+        return (not is_tied, rank if is_tied else its_cost.total, member.name)
+
+    pairs = sorted(zip(members, costs, strict=True), key=order)
+    return tuple(Candidate(member.name, its_cost) for member, its_cost in pairs)
+
+
+def _nearest_holders(
+    members: Iterable[MemberView], image: ImageView, *, rng: Rng
+) -> list[MemberView]:
+    known = image.tiers.keys() | image.building_since.keys() | image.built_repository_recently
+    by_tier: dict[LocalityTier, list[MemberView]] = {tier: [] for tier in LocalityTier}
+    for member in members:
+        if member.name in known:
+            by_tier[find_tier(member.name, image)].append(member)
+    nearest: list[MemberView] = []
+    for holders in by_tier.values():
+        room = MOST_HOLDERS - len(nearest)
+        nearest += holders if len(holders) <= room else rng.sample(holders, room)
+    return nearest
+
+
+def _utilisation(member: MemberView, fleet: Fleet) -> float:
+    return fleet.utilisation if member.load is None else member.load.utilisation
+
+
+def _explain(
+    fleet: Fleet, image: ImageView, found: Eligibility, ranked: Sequence[Candidate]
+) -> tuple[Reason, str]:
+    best = ranked[0]
+    return explain_choice(
+        fleet.by_name[best.member],
+        best.cost.tier,
+        fleet=fleet,
+        affinity_key=image.affinity_key,
+        refused=found.refused,
+    )

@@ -1,0 +1,166 @@
+"""What a launch would cost at a member: seconds until the visitor sees a notebook.
+
+    cost(m) = spawn(m)·(1 + 2u⁸) + locality(m) + queue(m) + β·u/max(0.02, 1−u)
+              + (1 − p_ok(m))·P_fail
+
+    locality: on a machine that starts servers    0
+              in the member's registry            pull(m) = a + bytes/bandwidth
+              being built there                   time left + pull(m)
+              nowhere there                       build(m) + push(m) + pull(m),
+                                                  ×0.45 if it built this repository recently
+
+u is the used share of the member's capacity. The last two terms are no waiting
+time of this visitor's: they are what filling up a member, or a launch that fails,
+would cost.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from binder_federation.binder.messages import Tier
+from binder_federation.federation.core.snapshot import ImageView, Load, MemberView
+from binder_federation.health.state import MemberState
+
+REBUILD_FACTOR = 0.45
+BUILD_LEFT_FLOOR_SECONDS = 5.0
+"""A build that takes longer than estimated is still not done."""
+FAILURE_SECONDS = 120.0
+LOAD_SECONDS = 10.0
+LOAD_SECONDS_WHEN_BUSY = 3.0
+BUSY_FLEET = 0.7
+FREE_SHARE_FLOOR = 0.02
+
+
+class LocalityTier(StrEnum):
+    """How near a member's copy of the image is, nearest first."""
+
+    NODE = "node"
+    REGISTRY = "registry"
+    BUILDING = "building"
+    """It is building the image now."""
+    REBUILD = "rebuild"
+    """It has built this repository recently, so much of it is cached."""
+    ABSENT = "absent"
+
+    @property
+    def needs_build(self) -> bool:
+        """Whether a launch would start a build."""
+        return self in (LocalityTier.REBUILD, LocalityTier.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The terms of a member's cost, in seconds."""
+
+    tier: LocalityTier
+    spawn: float
+    build: float
+    """To build the image, or until the build that is under way ends."""
+    push: float
+    pull: float
+    queue: float
+    """Until a build slot is free."""
+    load: float
+    failure: float
+    total: float
+
+    @property
+    def locality(self) -> float:
+        """Until the image is where servers start."""
+        return self.build + self.push + self.pull
+
+    @property
+    def waiting(self) -> float:
+        """The part that a visitor waits for: no penalties."""
+        return self.spawn + self.queue + self.locality
+
+
+def cost(
+    member: MemberView,
+    image: ImageView,
+    *,
+    fleet_utilisation: float,
+    now: float,
+    counts_load: bool = True,
+) -> Cost:
+    """The cost of launching `image` at `member`.
+
+    A member whose load is not known is taken to be as busy as the fleet. Without
+    `counts_load` the load term is left out (the miss rule in `choose.py`).
+    """
+    used = fleet_utilisation if member.load is None else member.load.utilisation
+    tier = find_tier(member.name, image)
+    build, push, pull = _locality_seconds(member, image, tier, now=now)
+    spawn = member.estimates.spawn_seconds * (1.0 + 2.0 * min(used, 1.0) ** 8)
+    queue = _queue_seconds(member, member.load) if tier.needs_build else 0.0
+    load = _load_seconds(used, fleet_utilisation) if counts_load else 0.0
+    failure = (1.0 - _SUCCESS_SHARE[member.state]) * FAILURE_SECONDS
+    total = spawn + build + push + pull + queue + load + failure
+    return Cost(tier, spawn, build, push, pull, queue, load, failure, total)
+
+
+def find_tier(name: str, image: ImageView) -> LocalityTier:
+    """How near the member's copy of the image is."""
+    match image.tiers.get(name):
+        case Tier.NODE:
+            return LocalityTier.NODE
+        case Tier.REGISTRY:
+            return LocalityTier.REGISTRY
+    if name in image.building_since:
+        return LocalityTier.BUILDING
+    if name in image.built_repository_recently:
+        return LocalityTier.REBUILD
+    return LocalityTier.ABSENT
+
+
+def _locality_seconds(
+    member: MemberView, image: ImageView, tier: LocalityTier, *, now: float
+) -> tuple[float, float, float]:
+    """Seconds to build, to push and to pull the image at this member."""
+    estimates = member.estimates
+    match tier:
+        case LocalityTier.NODE:
+            return 0.0, 0.0, 0.0
+        case LocalityTier.REGISTRY:
+            return 0.0, 0.0, estimates.pull_seconds(image.size_bytes)
+        case LocalityTier.BUILDING:
+            elapsed = now - image.building_since[member.name]
+            left = estimates.build_seconds + estimates.push_seconds - elapsed
+            return (
+                max(BUILD_LEFT_FLOOR_SECONDS, left),
+                0.0,
+                estimates.pull_seconds(image.size_bytes),
+            )
+        case LocalityTier.REBUILD | LocalityTier.ABSENT:
+            factor = REBUILD_FACTOR if tier is LocalityTier.REBUILD else 1.0
+            return (
+                factor * estimates.build_seconds,
+                factor * estimates.push_seconds,
+                factor * estimates.pull_seconds(image.size_bytes),
+            )
+
+
+def _queue_seconds(member: MemberView, load: Load | None) -> float:
+    """Until one of the builds that are under way or in line makes room, on average."""
+    if load is None or load.build_slots <= 0 or load.building < load.build_slots:
+        return 0.0
+    ahead = load.building - load.build_slots + 1
+    return member.estimates.build_seconds * ahead / load.build_slots
+
+
+def _load_seconds(used: float, fleet_utilisation: float) -> float:
+    beta = LOAD_SECONDS_WHEN_BUSY if fleet_utilisation > BUSY_FLEET else LOAD_SECONDS
+    return beta * used / max(FREE_SHARE_FLOOR, 1.0 - used)
+
+
+_SUCCESS_SHARE = {
+    MemberState.UP: 1.0,
+    # Its smaller share is in its weight; a cost on top would leave it none at all.
+    MemberState.RECOVERING: 1.0,
+    MemberState.DEGRADED: 1.0,
+    MemberState.SUSPECT: 0.5,
+    MemberState.DOWN: 0.1,
+    MemberState.UNKNOWN: 0.5,
+    MemberState.DRAINING: 1.0,
+}
+"""Launches that succeed, by the member's state; what members really do is not counted yet."""

@@ -1,0 +1,113 @@
+"""Which members may receive a launch now, and of each other one why not.
+
+*Full is not unhealthy*: capacity and health are two questions, and only health is
+set aside in panic.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from enum import StrEnum
+
+from binder_federation.config.federation import HealthSettings
+from binder_federation.federation.core.panic import is_all_down, is_panic, was_well_recently
+from binder_federation.federation.core.snapshot import Fleet, MemberView
+from binder_federation.health.state import MemberState
+
+
+class Refusal(StrEnum):
+    """Why a member gets no launch."""
+
+    TRIED = "tried"
+    """It failed this launch already."""
+    DRAINING = "draining"
+    INCOMPATIBLE = "incompatible"
+    FULL = "full"
+    UNKNOWN = "unknown"
+    """Not probed yet."""
+    SUSPECT = "suspect"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """The members that may receive a launch, in the fleet's order, and the others."""
+
+    members: tuple[MemberView, ...]
+    refused: Mapping[str, Refusal]
+    is_panic: bool
+    """Whether health was disregarded, as too few members are well."""
+
+
+def eligible(
+    fleet: Fleet,
+    *,
+    now: float,
+    exclude: Set[str] = frozenset(),
+    settings: HealthSettings,
+) -> Eligibility:
+    """Sort the fleet into members that may receive a launch and members that may not.
+
+    `exclude` names the members that this launch has tried.
+    """
+    in_panic = is_panic(fleet.members, exclude=exclude, settings=settings)
+    all_down = in_panic and is_all_down(fleet.members)
+    members: list[MemberView] = []
+    refused: dict[str, Refusal] = {}
+    for member in fleet.members:
+        disregards_health = in_panic and (
+            member.state is MemberState.SUSPECT
+            or (all_down and was_well_recently(member, now=now, settings=settings))
+        )
+        refusal = (
+            Refusal.TRIED
+            if member.name in exclude
+            else _refuse(member, disregards_health=disregards_health)
+        )
+        if refusal is None:
+            members.append(member)
+        else:
+            refused[member.name] = refusal
+    return Eligibility(tuple(members), refused, in_panic)
+
+
+def explain_refusal(member: MemberView, refusal: Refusal) -> str:
+    """One sentence about why `member` gets no launch."""
+    name = member.name
+    match refusal:
+        case Refusal.TRIED:
+            return f"{name} was tried for this launch already."
+        case Refusal.DRAINING:
+            return f"{name} is draining: its operator wants no new launches there."
+        case Refusal.INCOMPATIBLE:
+            why = f": {member.incompatibility}" if member.incompatibility else ""
+            return f"{name} has a version that does not fit{why}."
+        case Refusal.FULL if member.load is not None:
+            return f"{name} is full: {member.load.used} of {member.load.capacity} sessions."
+        case Refusal.FULL:
+            return f"{name} is full."
+        case Refusal.UNKNOWN:
+            return f"{name} has not been probed yet."
+        case Refusal.SUSPECT:
+            return f"{name} missed its last probes."
+        case Refusal.DOWN:
+            return f"{name} is down."
+
+
+def _refuse(member: MemberView, *, disregards_health: bool) -> Refusal | None:
+    """What speaks against the member, the longest-lasting reason first."""
+    if member.is_draining or member.state is MemberState.DRAINING:
+        return Refusal.DRAINING
+    if not member.is_compatible:
+        return Refusal.INCOMPATIBLE
+    if not disregards_health and member.state in _REFUSED_STATES:
+        return _REFUSED_STATES[member.state]
+    if member.load is not None and member.load.is_full:
+        return Refusal.FULL
+    return None
+
+
+_REFUSED_STATES = {
+    MemberState.UNKNOWN: Refusal.UNKNOWN,
+    MemberState.SUSPECT: Refusal.SUSPECT,
+    MemberState.DOWN: Refusal.DOWN,
+}
