@@ -1,0 +1,133 @@
+"""Pages from templates: what is known goes in, HTML comes out.
+
+Nothing is resolved or asked here, so that a visitor sees the loading page at once;
+the scripts in `static/` then open the event stream. What a script needs stands in a
+`<script type="application/json">`: there is no inline script, and the
+Content-Security-Policy forbids one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from binder_federation.federation.pages.assets import Assets, load_assets
+from binder_federation.runtime.errors import ServiceError
+
+TEMPLATE_FOLDER = Path(__file__).parent / "templates"
+
+STATES = ("building", "launching", "ready", "failed")
+"""States that the tab's icon shows, besides the plain one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchDescription:
+    """What a launch path says, read from the path alone."""
+
+    provider_label: str
+    """The provider's name for people: `GitHub`."""
+    repository: str
+    """The repository for people: `owner/name`, or a URL."""
+    ref: str
+    repository_url: str
+    """Where its author and issues are, or "" when that is not a web page."""
+
+
+class Describe(Protocol):
+    """Reads a launch path."""
+
+    def __call__(self, raw_path: str, /) -> LaunchDescription:
+        """Describe `<provider>/<spec>`, still percent-encoded; raises a `ServiceError`."""
+
+
+def make_environment() -> Environment:
+    """Templates that escape everything and fail on a name that is not given."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Everything that the pages are made from.
+
+    `providers` are their display data in the shape of `/api/repoproviders`;
+    `public_url` is what visitors' browsers use, by default the request's own;
+    `example` is a launch path (`v2/…`) that the home page offers.
+    """
+
+    describe: Describe
+    providers: Sequence[Mapping[str, Any]]
+    version: str
+    public_url: str | None = None
+    example: str | None = None
+    assets: Assets = field(default_factory=load_assets)
+    environment: Environment = field(default_factory=make_environment)
+
+    @property
+    def base_path(self) -> str:
+        """The path under which a proxy serves us, without a trailing `/`: mostly ""."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
+
+    def home(self, request_url: str) -> str:
+        """The home page. `request_url` is the scheme and host that the visitor used."""
+        return self._render(
+            "home.html",
+            site_url=self.public_url or request_url,
+            example=self.example.lstrip("/") if self.example else None,
+            config={
+                "base": self.base_path,
+                "publicUrl": self.public_url,
+                "providers": [dict(provider) for provider in self.providers],
+            },
+        )
+
+    def loading(self, raw_path: str, request_url: str) -> str:
+        """The page of the launch `raw_path`. Raises a `ServiceError` for a malformed one."""
+        launch = self.describe(raw_path)
+        return self._render(
+            "loading.html",
+            site_url=self.public_url or request_url,
+            raw_path=raw_path,
+            launch=launch,
+            config={
+                "buildPath": f"{self.base_path}/build/{raw_path}",
+                "provider": launch.provider_label,
+                "repository": launch.repository,
+                "ref": launch.ref,
+                "repositoryUrl": _web_url(launch.repository_url),
+                "icons": {state: self._link(f"/favicon-{state}.svg") for state in STATES},
+            },
+        )
+
+    def error(self, error: ServiceError) -> str:
+        """A page that says what `error` says."""
+        return self._render("error.html", error=error)
+
+    def about(self) -> str:
+        """What this is."""
+        return self._render("about.html")
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self.environment.get_template(template).render(
+            **values,
+            version=self.version,
+            link=self._link,
+            asset=lambda name: self._link(self.assets.path(name)),
+            web_url=_web_url,
+        )
+
+    def _link(self, path: str) -> str:
+        return f"{self.base_path}{path}"
+
+
+def _web_url(url: str) -> str:
+    """`url` if it is a web page's, else "": no other scheme becomes a link."""
+    return url if url.startswith(("https://", "http://")) else ""

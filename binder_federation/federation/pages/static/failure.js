@@ -1,0 +1,71 @@
+/**
+ * A failed launch in words: what failed, whose fault it is, what to do. Pure.
+ *
+ * The event says `code`, `fault`, `message` and `advice` (the service's own sentences);
+ * here is what holds for every failure of a kind.
+ */
+
+const TITLES = {
+  build_failed: "The repository does not build",
+  unsupported_repository: "The repository needs what is not available here",
+  repository_not_found: "The repository was not found",
+  ref_not_found: "The repository has no such branch, tag or commit",
+  rate_limited: "Too many launches from your network",
+  repo_quota: "This repository has no room left",
+  pod_quota: "There is no room left",
+  no_eligible_member: "No member can take a launch now",
+  not_authorized: "This launch is not allowed",
+  spec_banned: "This repository may not be launched here",
+  connection_lost: "The connection was lost",
+};
+
+const KINDS = {
+  request: {
+    title: () => "This link cannot be launched",
+    blame: () => "The link asks for something that is not possible here.",
+    advice: "Check the link, or make a new one on the home page.",
+  },
+  repository: {
+    title: () => "The repository cannot be launched",
+    blame: () => "This is about the repository, not about you or this service. Its author can fix it.",
+    advice: "Read the end of the build log, and tell the repository’s author.",
+  },
+  provider: {
+    title: ({ provider }) => `${provider} does not answer`,
+    blame: ({ provider }) => `Neither you nor the repository did anything wrong: ${provider} is in the way.`,
+    advice: "Wait a moment, then try again.",
+  },
+  member: {
+    title: ({ member }) => `${member || "The member"} could not launch it`,
+    blame: () => "Neither you nor the repository did anything wrong: this member of the federation failed.",
+    advice: "Try another member.",
+  },
+  federation: {
+    title: () => "The launch failed",
+    blame: () => "Neither you nor the repository did anything wrong: this service is in the way.",
+    advice: "Wait a moment, then try again.",
+  },
+};
+
+const AUTOMATIC = new Set(["no_eligible_member"]);
+const SHORTEST_WAIT_SECONDS = 3;
+
+/**
+ * What the page shows for a `failed` event. `launch` has the names of provider and member.
+ * `waitSeconds` is set when the page may try again by itself after so long.
+ */
+export function describeFailure(event, launch) {
+  const kind = KINDS[event.fault] ?? KINDS.federation;
+  const names = { provider: launch.provider, member: event.member || launch.member };
+  const canWait = Boolean(event.retryable) && AUTOMATIC.has(event.code) && event.retry_after_seconds > 0;
+  return {
+    title: TITLES[event.code] ?? kind.title(names),
+    blame: kind.blame(names),
+    message: (event.message ?? "").trim(),
+    advice: event.advice || kind.advice,
+    member: names.member || "",
+    isRepositorys: event.fault === "repository",
+    isRequests: event.fault === "request",
+    waitSeconds: canWait ? Math.max(SHORTEST_WAIT_SECONDS, Math.ceil(event.retry_after_seconds)) : null,
+  };
+}

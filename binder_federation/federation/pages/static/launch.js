@@ -1,0 +1,177 @@
+/**
+ * The loading page: follows one launch to its end, then goes to the server.
+ *
+ * Events come in from `launch-stream.js`; the parts that they change are `progress.js`,
+ * `countdown.js`, `build-log.js` and `tab-state.js`, and `launch-view.js` shows them.
+ */
+
+import { BuildLog } from "./build-log.js";
+import { Countdown } from "./countdown.js";
+import { describeFailure } from "./failure.js";
+import { LaunchStream } from "./launch-stream.js";
+import { LaunchView } from "./launch-view.js";
+import { Progress } from "./progress.js";
+import { serverUrl } from "./server-url.js";
+import { TabState } from "./tab-state.js";
+
+const TICK_MS = 250;
+const config = JSON.parse(document.getElementById("launch-config").textContent);
+const element = (id) => document.getElementById(id);
+const seconds = () => performance.now() / 1000;
+
+const view = new LaunchView();
+const tab = new TabState({ icon: element("tab-icon"), icons: config.icons, repository: config.repository });
+const log = new BuildLog({
+  details: element("log"),
+  lines: element("log-lines"),
+  count: element("log-count"),
+  rawButton: element("log-raw"),
+  copyButton: element("log-copy"),
+  status: element("announcer"),
+});
+
+/** Members that the visitor asked to leave out, one more with each "Try another member". */
+const avoided = new Set();
+let stream = null;
+let progress = null;
+let countdown = null;
+let member = "";
+let ticker = 0;
+let waiting = 0;
+
+function start() {
+  stream?.close();
+  clearInterval(waiting);
+  progress = new Progress(seconds());
+  countdown = new Countdown();
+  member = "";
+  view.clearFailure();
+  view.clearNotices();
+  view.showMember("", "");
+  view.showPhase({ words: progress.words, steps: progress.steps, phase: progress.phase });
+  tab.show("waiting");
+  clearInterval(ticker);
+  ticker = setInterval(tick, TICK_MS);
+  tick();
+  stream = new LaunchStream(buildUrl(), {
+    onEvent,
+    onInterrupted: () => view.showConnection("Connection lost, reconnecting …"),
+    onResumed: () => view.showConnection(""),
+    onGone: () => fail(connectionLost()),
+  });
+}
+
+/** The page's own query goes along, for the session is told which link it came from. */
+function buildUrl() {
+  const query = new URLSearchParams(location.search);
+  query.delete("avoid");
+  if (avoided.size > 0) query.set("avoid", [...avoided].join(","));
+  const text = query.toString();
+  return text ? `${config.buildPath}?${text}` : config.buildPath;
+}
+
+function tick() {
+  const now = seconds();
+  const left = countdown.secondsLeft(now);
+  view.showProgress(progress.share(left, now), progress.words, countdown.text(now));
+}
+
+function onEvent(event) {
+  if (event.message) log.write(event.message);
+  if (event.failover) {
+    view.addNotice(event.message.trim());
+    progress.startOver();
+    countdown.forget();
+  }
+  if (event.member) showMember(event);
+  if (event.phase === "failed") fail(event);
+  else if (event.phase === "ready") open(event);
+  else advance(event);
+}
+
+function showMember(event) {
+  const isAnother = event.member !== member;
+  member = event.member;
+  if (isAnother || event.reason_phrase) view.showMember(member, event.reason_phrase ?? "");
+}
+
+function advance(event) {
+  progress.enter(event.phase);
+  countdown.observe(`${event.attempt ?? 1}:${progress.phase}`, event.eta_seconds, seconds());
+  view.showPhase({ words: progress.words, steps: progress.steps, phase: progress.phase });
+  tab.show(progress.phase);
+  tick();
+}
+
+/** `location.replace`: "back" must not launch again. */
+function open(event) {
+  const url = serverUrl(event.url ?? "", event.token, location.search);
+  if (url === null) {
+    fail({ fault: "member", member, message: "The member gave an address that is no web address." });
+    return;
+  }
+  stop();
+  progress.enter("ready");
+  view.showPhase({ words: "Ready, opening your server", steps: progress.steps, phase: "ready" });
+  view.showProgress(1, "Ready", "");
+  view.showReady(url);
+  tab.show("ready");
+  location.replace(url);
+}
+
+function stop() {
+  stream.close();
+  clearInterval(ticker);
+  view.showConnection("");
+}
+
+function fail(event) {
+  stop();
+  const failure = describeFailure(event, { provider: config.provider, member });
+  tab.show("failed");
+  const options = { repositoryUrl: config.repositoryUrl, buttons: makeButtons(failure) };
+  if (failure.waitSeconds !== null) {
+    waitForRoom(failure, options);
+    return;
+  }
+  view.showFailure(failure, options);
+  if (failure.isRepositorys && !log.isEmpty) log.open();
+}
+
+function makeButtons(failure) {
+  const again = { text: "Try again", onClick: start };
+  const elsewhere = { text: "Try another member", onClick: () => { avoided.add(failure.member); start(); } };
+  const home = { text: "Make a new link", href: document.querySelector(".brand").href };
+  if (failure.isRequests) return [again, home];
+  return failure.member ? [again, elsewhere] : [again];
+}
+
+/** No member has room: the page counts down and tries by itself, unless told to stop. */
+function waitForRoom(failure, options) {
+  const buttons = [
+    { text: "Try now", onClick: start },
+    { text: "Stop waiting", onClick: () => { clearInterval(waiting); view.showFailure(failure, options); } },
+  ];
+  const shown = { ...failure, title: "Waiting for room" };
+  const say = view.showFailure(shown, { ...options, buttons, state: "waiting-for-room" });
+  const until = seconds() + failure.waitSeconds;
+  const count = () => {
+    const left = Math.ceil(until - seconds());
+    if (left <= 0) start();
+    else say(`Trying again in ${left} s.`);
+  };
+  clearInterval(waiting);
+  waiting = setInterval(count, TICK_MS);
+  count();
+}
+
+function connectionLost() {
+  return {
+    code: "connection_lost",
+    fault: "federation",
+    message: "The federation ended the connection, and the launch cannot be followed any more.",
+    advice: "Try again: what was built until now is kept.",
+  };
+}
+
+start();

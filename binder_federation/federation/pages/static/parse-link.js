@@ -1,0 +1,183 @@
+/**
+ * Reads what somebody pasted as a repository, in any usual form.
+ *
+ * `parseLink(text, providers, chosen)` gives `{provider, repository, ref, path, pathKind,
+ * note}` or `{error}` with a sentence for the reader. `providers` are the display data of
+ * `/api/repoproviders`; `chosen` is the provider picked in the form, or "".
+ * It is pure: no page, no network.
+ */
+
+import { readForgePath } from "./forge-paths.js";
+import { readSpec } from "./launch-link.js";
+
+/** Forges whose repositories have two parts, and the provider that serves them best. */
+const TWO_PART_HOSTS = {
+  "github.com": "gh",
+  "bitbucket.org": "bitbucket",
+  "codeberg.org": "git",
+};
+
+const SENTENCES = {
+  unreadable: "This is neither a repository’s address nor owner/repository.",
+  password: "The address holds a password or token. Take it out: a launch link is public.",
+  noRepository: "The address names no repository. It looks like https://github.com/owner/repository.",
+  doi: "This federation cannot launch from a DOI.",
+};
+
+export function parseLink(text, providers, chosen = "") {
+  const given = text.trim();
+  const usable = providers.filter(({ id }) => chosen !== "git" || id === "git"); // git takes any host
+  const known = new Map(usable.map((provider) => [provider.id, provider]));
+  if (/\s/.test(given)) return { error: SENTENCES.unreadable };
+  const found = readLaunchLink(given, known)
+    ?? readForChosen(given, known, chosen)
+    ?? readDoi(given, known)
+    ?? readScp(given, known)
+    ?? readShorthand(given, known)
+    ?? readAddress(given, known)
+    ?? { error: SENTENCES.unreadable };
+  return found.error ? found : check(found, known, chosen);
+}
+
+function answer(provider, repository, found = {}) {
+  const { ref = "", path = "", pathKind = "file", isGuess = false } = found;
+  const note = isGuess
+    ? `Read as ${ref}${path ? ` and the file ${path}` : ""}. Change it below if the branch is another.`
+    : "";
+  return { provider, repository, ref, path, pathKind, note };
+}
+
+/** What the providers themselves say about the answer. */
+function check(found, known, chosen) {
+  const provider = known.get(found.provider);
+  if (!provider) return { error: `This federation has no provider “${found.provider}”.` };
+  if (chosen && found.provider !== chosen) {
+    const name = known.get(chosen)?.displayName ?? chosen;
+    return { error: `This is not an address of ${name}. Choose “As the address says”.` };
+  }
+  const hasRef = provider.ref?.enabled ?? true;
+  return hasRef ? found : { ...found, ref: "" };
+}
+
+/** A launch link of any Binder: `https://mybinder.org/v2/gh/o/r/ref?urlpath=x`. */
+function readLaunchLink(given, known) {
+  const match = /^(?:https?:\/\/[^/?#]+(?:\/[^?#]*?)?)?\/?v2\/([a-z]+)\/([^?#]+)(?:\?([^#]*))?/.exec(given);
+  if (!match) return null;
+  const [, provider, rawSpec, query] = match;
+  if (!known.has(provider)) return { error: `This federation has no provider “${provider}”.` };
+  const spec = readSpec(provider, rawSpec.replace(/\/+$/, ""));
+  if (!spec) return { error: "The launch link is not whole: it names no repository." };
+  return answer(provider, spec.repository, { ref: spec.ref, ...readQuery(query) });
+}
+
+function readQuery(query) {
+  const values = new URLSearchParams(query ?? "");
+  const url = values.get("urlpath");
+  if (url) return { path: url, pathKind: "url" };
+  return { path: values.get("labpath") ?? values.get("filepath") ?? "", pathKind: "file" };
+}
+
+/** A provider that was picked and has a grammar of its own, such as a DOI. */
+function readForChosen(given, known, chosen) {
+  if (!chosen || chosen === "gh" || chosen === "git" || !known.has(chosen)) return null;
+  return answer(chosen, detect(known.get(chosen), given) ?? given);
+}
+
+function readDoi(given, known) {
+  const doi = /^(?:https?:\/\/(?:dx\.)?doi\.org\/|doi:)?(10\.\d{4,9}\/.+)$/i.exec(given)?.[1];
+  if (!doi) return null;
+  const id = { "10.5281": "zenodo", "10.6084": "figshare", "10.7910": "dataverse" }[doi.split("/")[0]];
+  return id && known.has(id) ? answer(id, doi) : { error: SENTENCES.doi };
+}
+
+/** `git@host:owner/name.git` */
+function readScp(given, known) {
+  const match = /^([\w.-]+)@([\w.-]+):(?!\/\/)(.+)$/.exec(given);
+  if (!match) return null;
+  const [, , host, path] = match;
+  const web = webProvider(`https://${host}/${path}`, host, path.split("/"), known);
+  return web ?? answer("git", given);
+}
+
+/** `owner/name` and `owner/name@ref`, which is GitHub's. */
+function readShorthand(given, known) {
+  const match = /^([A-Za-z0-9][\w-]*)\/([\w.-]+?)(?:\.git)?(?:@([^\s@]+))?\/?$/.exec(given);
+  if (!match || !known.has("gh")) return null;
+  return answer("gh", `${match[1]}/${match[2]}`, { ref: match[3] });
+}
+
+function readAddress(given, known) {
+  const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(given);
+  if (!hasScheme && !/^[\w-]+(\.[\w-]+)+(:\d+)?\/./.test(given)) return null;
+  const url = toUrl(hasScheme ? given.replace(/^git\+/, "") : `https://${given}`);
+  if (!url) return { error: SENTENCES.unreadable };
+  if (url.password || (url.username && url.protocol.startsWith("http"))) {
+    return { error: SENTENCES.password };
+  }
+  const parts = decodeParts(url.pathname);
+  if (parts === null) return { error: SENTENCES.unreadable };
+  if (parts.length === 0) return { error: SENTENCES.noRepository };
+  const isWeb = url.protocol === "https:" || url.protocol === "http:";
+  const host = url.host.replace(/^www\./, "");
+  const shown = readViewer(host, parts) ?? { host, parts };
+  const web = webProvider(`https://${shown.host}/${shown.parts.join("/")}`, shown.host, shown.parts, known);
+  if (web) return web;
+  if (!isWeb) return answer("git", given.replace(/^git\+/, "").replace(/\/+$/, ""));
+  return readGit(`${url.protocol}//${shown.host}`, shown.host, shown.parts);
+}
+
+/** Sites that show another host's files: nbviewer, raw.githubusercontent.com. */
+function readViewer(host, parts) {
+  if (host === "raw.githubusercontent.com" && parts.length > 3) {
+    return { host: "github.com", parts: [...parts.slice(0, 2), "raw", ...parts.slice(2)] };
+  }
+  if (/^nbviewer\.(jupyter\.)?org$/.test(host) && parts[0] === "github") {
+    return { host: "github.com", parts: parts.slice(1) };
+  }
+  return null;
+}
+
+/** The answer of the provider that knows this host, or null when only git is left. */
+function webProvider(address, host, parts, known) {
+  for (const provider of known.values()) {
+    if (provider.id === "git" || !isAtHost(provider, address, host)) continue;
+    const found = readForgePath(parts, TWO_PART_HOSTS[host] || provider.id === "gh" ? 2 : Infinity);
+    const repository = found.repository.replace(/\.git$/, "");
+    if (!repository.includes("/")) return { error: SENTENCES.noRepository };
+    return answer(provider.id, repository, found);
+  }
+  return null;
+}
+
+function isAtHost(provider, address, host) {
+  if (!provider.detect?.regex) return TWO_PART_HOSTS[host] === provider.id;
+  const repository = detect(provider, address);
+  return repository !== null && repository !== address && !repository.includes("://");
+}
+
+/** The `repo` that a provider's own pattern finds in `text`, or null. */
+function detect(provider, text) {
+  if (!provider.detect?.regex) return null;
+  return new RegExp(provider.detect.regex).exec(text)?.groups?.repo ?? null;
+}
+
+function readGit(origin, host, parts) {
+  const found = readForgePath(parts, host in TWO_PART_HOSTS ? 2 : Infinity);
+  return answer("git", `${origin}/${found.repository}`, found);
+}
+
+function toUrl(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}
+
+function decodeParts(pathname) {
+  try {
+    return pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    return null;
+  }
+}
