@@ -1,0 +1,192 @@
+"""One probe of one member: `/health` and `/versions`, each asked once.
+
+`/health` is BinderHub's: 200 or 503 with `{"ok", "checks": [{"service", "ok", …}]}`.
+A 503's checks are read like a 200's, as they say what is wrong. Full is not
+unhealthy: the check `Pod quota` never counts, and neither do checks that are marked
+`_ignore_failure`; the checks after them do. `/versions` is information only: without
+an answer the verdict stands. What a member sends is bounded in time and size.
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_CHECKS = 50
+MAX_NAME_LENGTH = 100
+CAPACITY_CHECK = "Pod quota"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedCheck:
+    """One of a member's checks. `numbers` are its figures, such as `quota`."""
+
+    service: str
+    ok: bool
+    is_decisive: bool
+    """Whether the member is unwell when this fails."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a probe found. `reason` is a short code: `ok`, `timeout`, `refused`, `tls`,
+    `unresolved`, `unreachable`, `reset`, `status_500`, `malformed`, `not_ok`, or
+    `check:<service>`. `versions` is None when they were not to be had."""
+
+    passed: bool
+    reason: str
+    checks: tuple[ProbedCheck, ...] = ()
+    versions: Mapping[str, str | int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A status and a body, or the code of what went wrong instead."""
+
+    status: int = 0
+    body: bytes = b""
+    problem: str = ""
+
+
+async def probe(client: httpx.AsyncClient, base_url: str, *, timeout_seconds: float) -> ProbeResult:
+    """Probe the member at `base_url`; a failure is an answer, nothing is raised.
+
+    Both requests are made at the same time, each with `timeout_seconds` to end.
+    """
+    health, versions = await asyncio.gather(
+        _fetch(client, f"{base_url}/health", timeout_seconds),
+        _fetch(client, f"{base_url}/versions", timeout_seconds),
+    )
+    reason, checks = judge_health(health.status, health.body, health.problem)
+    return ProbeResult(
+        passed=reason == "ok",
+        reason=reason,
+        checks=checks,
+        versions=_read_versions(versions),
+    )
+
+
+def judge_health(
+    status: int, body: bytes, problem: str = ""
+) -> tuple[str, tuple[ProbedCheck, ...]]:
+    """The reason code of a `/health` answer, and its checks."""
+    if problem:
+        return problem, ()
+    if status not in (200, 503):
+        return f"status_{status}", ()
+    content = _read_object(body)
+    if content is None:
+        return ("malformed" if status == 200 else f"status_{status}"), ()
+    checks = _read_checks(content)
+    if checks is None:
+        return "malformed", ()
+    failing = [check for check in checks if not check.ok]
+    for check in failing:
+        if check.is_decisive:
+            return f"check:{check.service}", checks
+    if failing or (status == 200 and content.get("ok", True) is not False):
+        return "ok", checks
+    return ("not_ok" if status == 200 else f"status_{status}"), checks
+
+
+async def _fetch(client: httpx.AsyncClient, url: str, timeout_seconds: float) -> _Answer:
+    try:
+        # httpx's own limits are per read; this one is for the whole answer.
+        async with (
+            asyncio.timeout(timeout_seconds),
+            client.stream(
+                "GET", url, timeout=timeout_seconds, headers={"Accept": "application/json"}
+            ) as response,
+        ):
+            body = b""
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    return _Answer(problem="malformed")
+            return _Answer(response.status_code, body)
+    except (TimeoutError, httpx.TimeoutException):
+        return _Answer(problem="timeout")
+    except httpx.HTTPError as error:
+        return _Answer(problem=_name_problem(error))
+    except httpx.InvalidURL:
+        return _Answer(problem="unreachable")
+
+
+def _name_problem(error: httpx.HTTPError) -> str:
+    causes = _causes(error)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "tls"
+    if isinstance(error, httpx.ConnectError):
+        if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+            return "refused"
+        # getaddrinfo's error has no class that httpx keeps; anyio wraps refusals in groups.
+        return "unresolved" if "Name or service" in str(error) else "unreachable"
+    if isinstance(error, httpx.DecodingError):
+        return "malformed"
+    return "reset" if isinstance(error, httpx.TransportError) else "unreachable"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and all that led to it, through groups too."""
+    found: list[BaseException] = []
+    queue: list[BaseException | None] = [error]
+    while queue:
+        each = queue.pop()
+        if each is None or each in found:
+            continue
+        found.append(each)
+        queue += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            queue += each.exceptions
+    return found
+
+
+def _read_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _read_checks(content: Mapping[str, Any]) -> tuple[ProbedCheck, ...] | None:
+    raw = content.get("checks", [])
+    if not isinstance(raw, list):
+        return None
+    checks = []
+    for each in raw[:MAX_CHECKS]:
+        if not isinstance(each, dict):
+            return None
+        checks.append(_read_check(each))
+    return tuple(checks)
+
+
+def _read_check(raw: Mapping[str, Any]) -> ProbedCheck:
+    service = str(raw.get("service", "unnamed"))[:MAX_NAME_LENGTH]
+    return ProbedCheck(
+        service=service,
+        ok=raw.get("ok") is True,
+        is_decisive=service != CAPACITY_CHECK and not raw.get("_ignore_failure"),
+        numbers={
+            name[:MAX_NAME_LENGTH]: value
+            for name, value in list(raw.items())[:MAX_CHECKS]
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        },
+    )
+
+
+def _read_versions(answer: _Answer) -> Mapping[str, str | int] | None:
+    content = _read_object(answer.body) if answer.status == 200 else None
+    if content is None:
+        return None
+    return {
+        name[:MAX_NAME_LENGTH]: value[:MAX_NAME_LENGTH] if isinstance(value, str) else value
+        for name, value in list(content.items())[:MAX_CHECKS]
+        if isinstance(value, str | int)
+    }
