@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,3 +144,15 @@ async def _still_there(
         for pidfd in left:
             loop.remove_reader(pidfd)
     return list(left.values())
+
+
+def _exec_with_parent() -> None:
+    """`python -m …processes <command>`: run a command that ends with whoever started this."""
+    die_with_parent()
+    # A shell's background job ignores interrupts, and so would all its descendants.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - a list of arguments, no shell
+
+
+if __name__ == "__main__":
+    _exec_with_parent()

@@ -8,12 +8,21 @@ and the same for all stacks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import CheckRecord, ImageRecord
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.binder.spec import ImageKey, LaunchSpec
+from binder_federation.runtime.errors import Fault, ServiceError
+
+
+class StackNotReady(ServiceError):
+    """The stack cannot start on this machine; the message says what is missing."""
+
+    code: ClassVar[str] = "stack_not_ready"
+    status: ClassVar[int] = 503
+    fault: ClassVar[Fault] = Fault.MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ class Stack(Protocol):
         """Sessions that fit when the settings do not say."""
 
     async def start(self) -> None:
-        """Make everything ready; raises a `ServiceError` that says what is missing."""
+        """Make everything ready; raises `StackNotReady`."""
 
     async def checks(self) -> Sequence[CheckRecord]:
         """How the stack's parts are, now; quick (cached by the caller)."""

@@ -1,0 +1,226 @@
+"""Runs JupyterHub with its proxy below the agent, for as long as the agent lives.
+
+Each run is new: its own ports, secrets and folder, an empty database. The hub and
+the proxy are asked for their health through the public address, the way visitors
+come, before the stack counts as started.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+import httpx
+import structlog
+
+from binder_federation.binder.messages import CheckRecord
+from binder_federation.cluster_agent.stacks.base import StackNotReady
+from binder_federation.cluster_agent.stacks.local.environment import session_variables
+from binder_federation.cluster_agent.stacks.local.folders import StackFolders, remove_tree
+from binder_federation.cluster_agent.stacks.local.hub_settings import (
+    SETTINGS_VARIABLE,
+    HubSettings,
+    write_hub_settings,
+)
+from binder_federation.cluster_agent.stacks.local.ports import free_ports, is_port_taken
+from binder_federation.cluster_agent.stacks.local.tools import find_tool
+from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.processes import OWNER_MARK, die_with_parent
+
+log = structlog.get_logger(__name__)
+
+START_SECONDS = 60.0
+STOP_SECONDS = 6.0
+_TRIES = 3
+_LOG_TAIL_BYTES = 4000
+_LOG_BYTES_LIMIT = 10_000_000
+
+
+class LocalHub:
+    """JupyterHub as a child process. `start` it before its properties are asked."""
+
+    def __init__(
+        self, *, settings: AgentSettings, folders: StackFolders, most_sessions: int
+    ) -> None:
+        self._settings = settings
+        self._folders = folders
+        self._most_sessions = most_sessions
+        self._run: HubSettings | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        # Loopback only: a proxy for outgoing requests would not find it.
+        self._client = httpx.AsyncClient(timeout=2.0, trust_env=False)
+
+    @property
+    def api_url(self) -> str:
+        """JupyterHub's REST API, not through the proxy."""
+        return f"http://127.0.0.1:{self._current.hub_port}/hub/api"
+
+    @property
+    def api_token(self) -> str:
+        """The token of the hub's service `binder`."""
+        return self._current.service_token
+
+    @property
+    def public_url(self) -> str:
+        """The proxy's address."""
+        host = self._current.public_host
+        if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not listened on
+            host = "127.0.0.1"
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{self._current.public_port}"
+
+    @property
+    def _current(self) -> HubSettings:
+        if self._run is None:
+            raise RuntimeError("the hub is not started")
+        return self._run
+
+    async def start(self) -> None:
+        """Start the hub and wait until it answers. Raises `StackNotReady`."""
+        for tries_left in reversed(range(_TRIES)):
+            await asyncio.to_thread(remove_tree, self._folders.hub)
+            self._run = self._new_run()
+            self._process = await self._start_process(self._run)
+            try:
+                await self._wait_until_well(self._process)
+            except StackNotReady:
+                await self._end_process()
+                tail = self._log_tail()
+                log.warning("hub_not_started", log_tail=tail, tries_left=tries_left)
+                # Between our choice of ports and the hub's start somebody took one.
+                if tries_left == 0 or "address already in use" not in tail.lower():
+                    raise
+            else:
+                return
+
+    async def checks(self) -> tuple[CheckRecord, ...]:
+        """Whether the hub and its proxy answer."""
+        self._bound_log()
+        hub, proxy = await asyncio.gather(
+            self._answers(f"{self.api_url}/health"),
+            self._answers(f"{self.public_url}/hub/api/health"),
+        )
+        return (
+            CheckRecord(
+                service="JupyterHub API", ok=hub, message="" if hub else "JupyterHub is silent."
+            ),
+            CheckRecord(service="Proxy", ok=proxy, message="" if proxy else "The proxy is silent."),
+        )
+
+    async def aclose(self) -> None:
+        """Stop the hub, which ends its servers and the proxy; by force when it is too slow."""
+        await self._end_process()
+        await self._client.aclose()
+
+    def _new_run(self) -> HubSettings:
+        local, launch = self._settings.local, self._settings.launch
+        if local.hub_port and is_port_taken(local.hub_host, local.hub_port):
+            raise StackNotReady(
+                f"Port {local.hub_port} on {local.hub_host} is in use by another program.",
+                advice="Choose another one as local.hub_port, or 0 for any that is free.",
+            )
+        public_port, hub_port, traefik_port = free_ports(3)
+        return HubSettings(
+            state_dir=str(self._folders.root),
+            public_host=local.hub_host,
+            public_port=local.hub_port or public_port,
+            hub_port=hub_port,
+            traefik_port=traefik_port,
+            traefik_binary=find_tool("traefik"),
+            service_token=secrets.token_hex(32),
+            proxy_password=secrets.token_hex(32),
+            concurrent_launches=2 * launch.concurrent + 8,
+            most_servers=self._most_sessions + launch.concurrent,
+            start_timeout_seconds=max(1, int(launch.timeout_seconds)),
+            cull_idle_seconds=max(1, int(launch.cull_idle_seconds)),
+            cull_every_seconds=max(1, int(launch.cull_every_seconds)),
+            max_age_seconds=max(1, int(launch.max_age_seconds)),
+        )
+
+    async def _start_process(self, run: HubSettings) -> asyncio.subprocess.Process:
+        folder = self._folders.hub
+        for path in (folder / "home", folder / "tmp"):
+            path.mkdir(parents=True)
+        folder.chmod(0o700)
+        settings_file = folder / "settings.json"
+        write_hub_settings(settings_file, run)
+        variables = session_variables(os.environ, home=folder / "home", temporary=folder / "tmp")
+        command = [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG_FILE)]
+        with self._log_path.open("ab") as log_file:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                cwd=folder,
+                env={
+                    **variables,
+                    SETTINGS_VARIABLE: str(settings_file),
+                    OWNER_MARK: str(self._folders.root),
+                },
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,  # Ctrl-C reaches the agent, which stops the hub in order
+                preexec_fn=partial(die_with_parent, os.getpid()),
+            )
+
+    async def _wait_until_well(self, process: asyncio.subprocess.Process) -> None:
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await self._answers(f"{self.public_url}/hub/api/health"):
+                    if process.returncode is not None:
+                        raise StackNotReady(
+                            "JupyterHub stopped while it started.", advice=self._log_advice
+                        )
+                    await asyncio.sleep(0.1)
+        except TimeoutError as error:
+            raise StackNotReady(
+                f"JupyterHub did not answer within {START_SECONDS:.0f} seconds.",
+                advice=self._log_advice,
+            ) from error
+
+    async def _answers(self, url: str) -> bool:
+        try:
+            return (await self._client.get(url)).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    async def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            log.warning("hub_stop_forced", after_seconds=STOP_SECONDS)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    @property
+    def _log_path(self) -> Path:
+        return self._folders.hub / "hub.log"
+
+    @property
+    def _log_advice(self) -> str:
+        return f"Its log is in {self._log_path}."
+
+    def _log_tail(self) -> str:
+        try:
+            return self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _bound_log(self) -> None:
+        """Begin the log anew when it is large (the hub appends, so it goes on at the start)."""
+        with contextlib.suppress(OSError):
+            if self._log_path.stat().st_size > _LOG_BYTES_LIMIT:
+                os.truncate(self._log_path, 0)
+
+
+_CONFIG_FILE = Path(__file__).with_name("jupyterhub_config.py")

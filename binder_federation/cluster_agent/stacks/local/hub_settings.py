@@ -1,0 +1,41 @@
+"""What the agent tells its JupyterHub, in a file that only this user can read."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SETTINGS_VARIABLE = "BINDERFED_HUB_SETTINGS"
+"""Names the file, for `jupyterhub_config.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """Addresses, secrets and limits of one run of the hub."""
+
+    state_dir: str
+    public_host: str
+    public_port: int
+    hub_port: int
+    traefik_port: int
+    traefik_binary: str
+    service_token: str
+    proxy_password: str
+    concurrent_launches: int
+    most_servers: int
+    start_timeout_seconds: int
+    cull_idle_seconds: int
+    cull_every_seconds: int
+    max_age_seconds: int
+
+
+def write_hub_settings(path: Path, settings: HubSettings) -> None:
+    """Write `settings` to a new file at `path`, which holds secrets."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(settings), file)
+
+
+def read_hub_settings(path: Path) -> HubSettings:
+    """The settings that the agent wrote to `path`."""
+    return HubSettings(**json.loads(path.read_text(encoding="utf-8")))
