@@ -1,0 +1,108 @@
+"""The repo providers of this service, by their id. A new one is a module and a line here."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from binder_federation.binder.errors import InvalidSpec
+from binder_federation.binder.providers.addresses import AddressGuard
+from binder_federation.binder.providers.base import RepoProvider
+from binder_federation.binder.providers.git import GitProvider
+from binder_federation.binder.providers.git_access import GitAccess
+from binder_federation.binder.providers.github import GitHubProvider
+from binder_federation.binder.providers.github_api import GitHubApi
+from binder_federation.binder.providers.metrics import ProviderMetrics
+from binder_federation.binder.providers.text import decode_once, shown
+from binder_federation.binder.spec import LaunchSpec, split_path
+from binder_federation.config.providers import ProviderSettings
+
+__all__ = [
+    "ProviderMetrics",
+    "RepoProvider",
+    "Repositories",
+    "make_git_access",
+    "make_providers",
+    "parse_launch_path",
+]
+
+Providers = Mapping[str, RepoProvider]
+
+
+def make_providers(
+    settings: ProviderSettings,
+    client: httpx.AsyncClient,
+    *,
+    metrics: ProviderMetrics | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Providers:
+    """Every provider, by its id, in the order in which the home page offers them.
+
+    `clock` is in seconds since 1970. Without `metrics` nothing that is counted is shown.
+    """
+    metrics = metrics or ProviderMetrics.make(CollectorRegistry())
+    github_api = GitHubApi(
+        settings=settings.github,
+        client=client,
+        timeout_seconds=settings.timeout_seconds,
+        metrics=metrics,
+        clock=clock,
+    )
+    providers: Iterable[RepoProvider] = (
+        GitHubProvider(settings=settings.github, api=github_api),
+        GitProvider(
+            access=make_git_access(settings, client), timeout_seconds=settings.timeout_seconds
+        ),
+    )
+    return {provider.id: provider for provider in providers}
+
+
+def make_git_access(settings: ProviderSettings, client: httpx.AsyncClient) -> GitAccess:
+    """The rules for strangers' URLs; `source_for_url` vets a submodule's."""
+    return GitAccess(
+        settings=settings,
+        client=client,
+        guard=AddressGuard(timeout_seconds=settings.timeout_seconds),
+    )
+
+
+def parse_launch_path(providers: Providers, raw_path: str) -> LaunchSpec:
+    """The spec in `<provider>/<spec>`, still percent-encoded. `InvalidSpec` says what is wrong."""
+    provider_id, raw_spec = split_path(raw_path)
+    provider = providers.get(provider_id)
+    if provider is None:
+        known = ", ".join(providers)
+        raise InvalidSpec(
+            f"There is no provider “{shown(decode_once(provider_id), 40)}”.",
+            advice=f"Providers here: {known}. A link looks like /v2/gh/owner/repository/HEAD.",
+        )
+    return provider.parse(raw_spec)
+
+
+class Repositories:
+    """The providers together: from a launch path to a spec, and from a spec to its addresses."""
+
+    def __init__(self, providers: Providers) -> None:
+        self.providers = providers
+
+    def parse(self, raw_path: str) -> LaunchSpec:
+        """The spec in `<provider>/<spec>`; raises `InvalidSpec`."""
+        return parse_launch_path(self.providers, raw_path)
+
+    def format(self, spec: LaunchSpec) -> str:
+        """The percent-encoded path after `<provider>/`."""
+        return self.providers[spec.provider].format(spec)
+
+    def repository_url(self, spec: LaunchSpec) -> str:
+        """The repository's address for people."""
+        return self.providers[spec.provider].repository_url(spec)
+
+    def ref_url(self, spec: LaunchSpec, resolved_ref: str) -> str:
+        """The address of its content at `resolved_ref`, for people."""
+        return self.providers[spec.provider].ref_url(spec, resolved_ref)
+
+    def displays(self) -> list[Mapping[str, Any]]:
+        """What the home page needs to know of each provider."""
+        return [provider.display for provider in self.providers.values()]
