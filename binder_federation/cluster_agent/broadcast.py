@@ -12,7 +12,7 @@ Readers are woken at once by a change of phase, and at most every
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from binder_federation.binder.events import Event, Phase
@@ -68,11 +68,14 @@ class Broadcast:
         self._is_closed = True
         self._wake()
 
-    async def follow(self, *, tail_lines: int | None = None) -> AsyncIterator[list[Event]]:
+    async def follow(
+        self, *, tail_lines: int | None = None, idle_seconds: float | None = None
+    ) -> AsyncGenerator[list[Event], None]:
         """What there is and what comes, in batches, until it is closed.
 
         With `tail_lines` a late reader gets the current phase and at most so many
-        of the last lines; without it, everything that is still kept.
+        of the last lines; without it, everything that is still kept. After
+        `idle_seconds` without anything an empty batch comes.
         """
         changes, lines = list(self._changes), list(self._lines)
         seen_lines = 0
@@ -89,7 +92,8 @@ class Broadcast:
             elif self._is_closed:
                 return
             if position == self._next_number and not self._is_closed:
-                await grown.wait()
+                while not await _is_set_within(grown, idle_seconds):
+                    yield []
             changes, lines = _since(self._changes, position), _since(self._lines, position)
 
     def _wake(self) -> None:
@@ -103,6 +107,14 @@ class Broadcast:
         if self._flush is None:
             loop = asyncio.get_running_loop()
             self._flush = loop.call_later(FLUSH_SECONDS, self._wake)
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def _since(entries: Sequence[_Entry], position: int) -> list[_Entry]:

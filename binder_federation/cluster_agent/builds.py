@@ -105,7 +105,7 @@ class Builds:
             for event in batch:
                 emit(event)
         if build.error is not None:
-            raise build.error
+            raise build.error.with_traceback(None)
         if build.image is None:
             raise MemberBuildFailed("The build was stopped because this member is stopping.")
         return build.image

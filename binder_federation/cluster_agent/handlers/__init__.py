@@ -1,0 +1,1 @@
+"""The agent's HTTP edge: parse, ask for one thing, answer."""

@@ -1,0 +1,56 @@
+"""Tells the hub when servers were last used, so that idle ones can be culled.
+
+JupyterHub learns of activity from its proxy or from `jupyterhub-singleuser`. Our
+proxy does not count and our servers are plain Jupyter servers, so the agent asks
+each server (`/api/status`, which itself is no activity) and passes it on. A server
+that does not answer is left alone: the hub's own polling notices the dead.
+"""
+
+import asyncio
+
+import structlog
+
+from binder_federation.cluster_agent.hub_api import HubApi
+from binder_federation.cluster_agent.hub_models import HubUser
+from binder_federation.cluster_agent.sessions import Sessions
+from binder_federation.runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+ASK_EVERY_SECONDS = 60.0
+AT_ONCE = 10
+POST_SECONDS = 10.0
+
+
+class Activity:
+    """Passes servers' last activity on to the hub."""
+
+    def __init__(self, *, hub: HubApi, sessions: Sessions) -> None:
+        self._hub = hub
+        self._sessions = sessions
+
+    async def pass_on(self) -> None:
+        """One pass over all running servers, a few at a time."""
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def one(user: HubUser) -> None:
+            async with limit:
+                await self._pass_on_of(user)
+
+        async with asyncio.TaskGroup() as group:
+            for user in self._sessions.users:
+                if user.server is not None and user.server.ready:
+                    group.create_task(one(user))
+
+    async def _pass_on_of(self, user: HubUser) -> None:
+        token = user.server.option("token") if user.server is not None else ""
+        if not token:
+            return  # not started by us
+        status = await self._hub.server_status(user.name, token)
+        if status is None or status.last_activity is None:
+            return
+        deadline = asyncio.get_running_loop().time() + POST_SECONDS
+        try:
+            await self._hub.post_activity(user.name, status.last_activity, deadline=deadline)
+        except ServiceError as error:
+            log.info("activity_not_taken", user=user.name, reason=error.message)

@@ -1,0 +1,76 @@
+"""The cluster agent as a web application.
+
+The stack is started before the application listens: who can connect finds a
+member that can work, and an agent whose stack does not start says why and ends.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from binder_federation.cluster_agent import activity, inventory, removal
+from binder_federation.cluster_agent.context import CONTEXT, AgentContext, open_context
+from binder_federation.cluster_agent.handlers import build, service
+from binder_federation.cluster_agent.stacks.base import Stack
+from binder_federation.cluster_agent.stacks.choose import make_stack
+from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.web import (
+    add_security_headers,
+    error_middleware,
+    request_id_middleware,
+)
+
+LIST_SESSIONS_EVERY_SECONDS = 3.0
+CLEAN_UP_SECONDS = 4.0
+"""What stopping leaves for removing the hub's users."""
+
+
+def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Application:
+    """The application for `settings`, on `stack` or the one that they name."""
+    app = web.Application(middlewares=[request_id_middleware, error_middleware])
+    app.on_response_prepare.append(add_security_headers)
+    app.cleanup_ctx.append(_context_of(settings, stack))
+    app.on_shutdown.append(_stop_launches)
+    app.router.add_get("/build/{path:.*}", build.build, allow_head=False)
+    app.router.add_route("OPTIONS", "/build/{path:.*}", build.preflight)
+    app.router.add_get("/health", service.health)
+    app.router.add_get("/versions", service.versions)
+    app.router.add_get("/metrics", service.metrics)
+    app.router.add_get("/api/repoproviders", service.repo_providers)
+    return app
+
+
+def _context_of(
+    settings: AgentSettings, stack: Stack | None
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def provide(app: web.Application) -> AsyncIterator[None]:
+        async with open_context(settings, stack or make_stack(settings)) as context:
+            app[CONTEXT] = context
+            await _start_loops(context)
+            yield
+
+    return provide
+
+
+async def _start_loops(context: AgentContext) -> None:
+    """First passes in the foreground: reports and quotas begin with what is true."""
+    await context.sessions.refresh()
+    await context.inventory.read()
+    tasks = context.tasks
+    for action, seconds, name in (
+        (context.sessions.refresh, LIST_SESSIONS_EVERY_SECONDS, "list-sessions"),
+        (context.inventory.read, inventory.READ_EVERY_SECONDS, "read-inventory"),
+        (context.removals.reap, removal.REAP_EVERY_SECONDS, "reap-users"),
+        (context.activity.pass_on, activity.ASK_EVERY_SECONDS, "pass-on-activity"),
+    ):
+        tasks.run_periodically(action, every_seconds=seconds, name=name)
+    if context.settings.federation_url is not None:
+        context.inventory.on_change(context.reporter.report_soon)
+        tasks.start(context.reporter.run(), name="report")
+
+
+async def _stop_launches(app: web.Application) -> None:
+    """While the hub still runs: end launches, and give their clean-up its time."""
+    context = app[CONTEXT]
+    await context.streams.stop()
+    await context.removals.wait(timeout_seconds=CLEAN_UP_SECONDS)

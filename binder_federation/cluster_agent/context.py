@@ -1,0 +1,185 @@
+"""Everything that one agent owns, made once and closed in order."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from aiohttp import web
+
+from binder_federation import __version__
+from binder_federation.binder.messages import LoadRecord
+from binder_federation.binder.providers import ProviderMetrics, make_providers
+from binder_federation.binder.providers.base import RepoProvider
+from binder_federation.binder.resolver import MemoryRefCache, Resolver
+from binder_federation.cluster_agent.activity import Activity
+from binder_federation.cluster_agent.admission import Admission
+from binder_federation.cluster_agent.builds import Builds
+from binder_federation.cluster_agent.checks import check_records, make_checks
+from binder_federation.cluster_agent.core.quotas import Quota
+from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
+from binder_federation.cluster_agent.inventory import Inventory
+from binder_federation.cluster_agent.launcher import Launcher
+from binder_federation.cluster_agent.launches import Launches
+from binder_federation.cluster_agent.metrics import AgentMetrics
+from binder_federation.cluster_agent.removal import Removals
+from binder_federation.cluster_agent.reporter import Reporter
+from binder_federation.cluster_agent.sessions import Sessions
+from binder_federation.cluster_agent.stacks.base import Stack
+from binder_federation.cluster_agent.streams import LaunchStreams
+from binder_federation.config.agent import AgentSettings
+from binder_federation.health.checks import HealthChecks
+from binder_federation.runtime.tasks import BackgroundTasks
+
+Providers = Mapping[str, RepoProvider]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """What the handlers and the loops work with."""
+
+    settings: AgentSettings
+    stack: Stack
+    providers: Providers
+    admission: Admission
+    sessions: Sessions
+    inventory: Inventory
+    removals: Removals
+    activity: Activity
+    reporter: Reporter
+    streams: LaunchStreams
+    health_checks: HealthChecks
+    metrics: AgentMetrics
+    tasks: BackgroundTasks
+
+
+CONTEXT: web.AppKey[AgentContext] = web.AppKey("context", AgentContext)
+
+
+@asynccontextmanager
+async def open_context(settings: AgentSettings, stack: Stack) -> AsyncIterator[AgentContext]:
+    """Start the stack and make the context; leaving it ends every task, then the stack."""
+    headers = {"User-Agent": f"binder-federation/{__version__}"}
+    async with AsyncExitStack() as resources:
+        resources.push_async_callback(stack.aclose)
+        await stack.start()
+        client = await resources.enter_async_context(
+            httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
+        )
+        # The hub is next door: no proxy for outgoing requests leads to it. A launch keeps a
+        # progress stream open, and the launcher limits how many there are.
+        hub_client = await resources.enter_async_context(
+            httpx.AsyncClient(
+                headers=headers, trust_env=False, limits=httpx.Limits(max_connections=None)
+            )
+        )
+        metrics = AgentMetrics()
+        providers = make_providers(
+            settings.providers, client, metrics=ProviderMetrics.make(metrics.registry)
+        )
+        resolver = Resolver(
+            providers=providers, cache=MemoryRefCache(), settings=settings.providers
+        )
+        resources.push_async_callback(resolver.aclose)
+        tasks = BackgroundTasks()
+        resources.push_async_callback(tasks.aclose)
+        yield _wire(
+            settings,
+            stack=stack,
+            client=client,
+            hub_client=hub_client,
+            providers=providers,
+            resolver=resolver,
+            metrics=metrics,
+            tasks=tasks,
+        )
+
+
+def _wire(
+    settings: AgentSettings,
+    *,
+    stack: Stack,
+    client: httpx.AsyncClient,
+    hub_client: httpx.AsyncClient,
+    providers: Providers,
+    resolver: Resolver,
+    metrics: AgentMetrics,
+    tasks: BackgroundTasks,
+) -> AgentContext:
+    hub = HubApi(
+        client=hub_client,
+        hub=stack.hub,
+        policy=RetryPolicy(settings.launch.retries, settings.launch.retry_first_seconds),
+    )
+    sessions = Sessions(hub=hub, quota=_quota(settings, stack))
+    removals = Removals(
+        hub=hub, sessions=sessions, tasks=tasks, metrics=metrics, clock=time.monotonic
+    )
+    inventory = Inventory(images=stack.images, sessions=sessions, tasks=tasks, metrics=metrics)
+    builds = Builds(
+        builder=stack.builder,
+        images=stack.images,
+        settings=settings.build,
+        tasks=tasks,
+        metrics=metrics,
+        on_built=inventory.note_built,
+    )
+    launches = Launches(
+        providers=providers,
+        resolver=resolver,
+        images=stack.images,
+        builds=builds,
+        launcher=Launcher(
+            hub=hub,
+            sessions=sessions,
+            removals=removals,
+            settings=settings.launch,
+            metrics=metrics,
+        ),
+        sessions=sessions,
+        metrics=metrics,
+    )
+    health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)
+    return AgentContext(
+        settings=settings,
+        stack=stack,
+        providers=providers,
+        admission=Admission(settings=settings),
+        sessions=sessions,
+        inventory=inventory,
+        removals=removals,
+        activity=Activity(hub=hub, sessions=sessions),
+        reporter=Reporter(
+            client=client,
+            settings=settings,
+            inventory=inventory,
+            load=lambda: _load(settings, sessions, builds),
+            checks=lambda: check_records(health_checks),
+            estimates=metrics.estimates,
+            metrics=metrics,
+        ),
+        streams=LaunchStreams(launches=launches, tasks=tasks),
+        health_checks=health_checks,
+        metrics=metrics,
+        tasks=tasks,
+    )
+
+
+def _quota(settings: AgentSettings, stack: Stack) -> Quota:
+    sessions = settings.quota.sessions
+    return Quota(
+        sessions=stack.default_capacity if sessions is None else sessions,
+        sessions_per_repository=settings.quota.sessions_per_repository,
+    )
+
+
+def _load(settings: AgentSettings, sessions: Sessions, builds: Builds) -> LoadRecord:
+    usage = sessions.usage()
+    return LoadRecord(
+        capacity=sessions.capacity,
+        running=usage.running,
+        pending=usage.pending,
+        build_slots=settings.build.slots,
+        building=builds.building + builds.waiting,
+    )

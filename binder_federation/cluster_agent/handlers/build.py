@@ -1,0 +1,108 @@
+"""`GET /build/<provider>/<spec>`: a launch as an event stream, in BinderHub's shape.
+
+A wrong `Accept` and a wrong token are answered with a status. Everything after
+that is an event, because an EventSource cannot read an error's body.
+"""
+
+import asyncio
+from contextlib import aclosing
+
+import structlog
+from aiohttp import web
+
+from binder_federation.binder.errors import InvalidSpec
+from binder_federation.binder.events import KEEPALIVE, Event, encode_event
+from binder_federation.cluster_agent.context import CONTEXT
+from binder_federation.cluster_agent.launches import LaunchRequest
+from binder_federation.cluster_agent.streams import LaunchStream, LaunchStreams
+from binder_federation.runtime.web import raw_path_after
+
+log = structlog.get_logger(__name__)
+
+STREAM_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+}
+PREFLIGHT_HEADERS = {
+    "Allow": "GET, OPTIONS",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
+    "Access-Control-Max-Age": "86400",
+}
+HOLD_SECONDS = 60.0
+"""After its last event: an EventSource whose server closes first connects anew."""
+WRITE_SECONDS = 60.0
+"""A client that takes nothing for so long is gone."""
+
+
+async def preflight(_request: web.Request) -> web.StreamResponse:
+    """`OPTIONS`."""
+    return web.Response(status=204, headers=PREFLIGHT_HEADERS)
+
+
+async def build(request: web.Request) -> web.StreamResponse:
+    """`GET`: the whole launch."""
+    context = request.app[CONTEXT]
+    _check_accepts_stream(request)
+    raw_path = raw_path_after(request, "/build/")
+    launch = LaunchRequest(
+        raw_path=raw_path,
+        claims=context.admission.check(request, raw_path),
+        is_build_only=request.query.get("build_only", "").lower() == "true",
+    )
+    response = web.StreamResponse(headers=STREAM_HEADERS)
+    if context.settings.open_builds:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    await response.prepare(request)
+    stream = context.streams.open(launch)
+    try:
+        await _relay(response, stream, keepalive_seconds=context.settings.keepalive_seconds)
+        await _hold(response, context.streams, context.settings.keepalive_seconds)
+    except TimeoutError:
+        log.info("stream_client_stalled")
+        if request.transport is not None:
+            request.transport.abort()
+    finally:
+        stream.leave()
+    return response
+
+
+def _check_accepts_stream(request: web.Request) -> None:
+    accept = request.headers.get("Accept", "")
+    if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
+        raise InvalidSpec(
+            "This address answers with an event stream.",
+            advice="Send the header Accept: text/event-stream.",
+        )
+
+
+async def _relay(
+    response: web.StreamResponse, stream: LaunchStream, *, keepalive_seconds: float
+) -> None:
+    """Write what the launch tells until it has ended."""
+    await _write(response, KEEPALIVE)  # the headers go out now, not with the first event
+    async with aclosing(stream.record.follow(idle_seconds=keepalive_seconds)) as batches:
+        async for events in batches:
+            await _write(response, _encode(events) or KEEPALIVE)
+
+
+async def _hold(
+    response: web.StreamResponse, streams: LaunchStreams, keepalive_seconds: float
+) -> None:
+    """Leave the closing to the client, within reason."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + HOLD_SECONDS
+    while not streams.is_stopping and (left := until - loop.time()) > 0:
+        await streams.wait_for_stop(timeout_seconds=min(left, keepalive_seconds))
+        await _write(response, KEEPALIVE)
+
+
+def _encode(events: list[Event]) -> bytes:
+    return b"".join(encode_event(event) for event in events)
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    async with asyncio.timeout(WRITE_SECONDS):
+        await response.write(data)

@@ -1,0 +1,43 @@
+"""What a member answers about itself: health, versions, metrics, providers."""
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from binder_federation import __version__
+from binder_federation.binder.messages import PROTOCOL_VERSION
+from binder_federation.cluster_agent.context import CONTEXT
+from binder_federation.runtime.web import json_ok
+
+
+async def health(request: web.Request) -> web.Response:
+    """`GET` and `HEAD /health`: 200 or 503, in BinderHub's shape."""
+    answer = await request.app[CONTEXT].health_checks.run()
+    return json_ok(answer.to_json(), status=answer.status)
+
+
+async def versions(request: web.Request) -> web.Response:
+    """`GET /versions`."""
+    return json_ok(
+        {
+            "builder": request.app[CONTEXT].settings.stack,
+            "binderhub": __version__,
+            "binder-federation": __version__,
+            "protocol": PROTOCOL_VERSION,
+        }
+    )
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """`GET /metrics`, for Prometheus."""
+    context = request.app[CONTEXT]
+    usage = context.sessions.usage()
+    context.metrics.sessions.labels("running").set(usage.running)
+    context.metrics.sessions.labels("pending").set(usage.pending)
+    body = generate_latest(context.metrics.registry)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def repo_providers(request: web.Request) -> web.Response:
+    """`GET /api/repoproviders`: which providers there are, as BinderHub's."""
+    providers = request.app[CONTEXT].providers.values()
+    return json_ok([dict(provider.display) for provider in providers])

@@ -1,0 +1,65 @@
+"""What the agent reads from JupyterHub's REST API, and nothing more of it.
+
+https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class HubServer(_Model):
+    """A user's server: `ready`, or `pending` "spawn" or "stop", or neither."""
+
+    ready: bool = False
+    pending: str | None = None
+    started: datetime | None = None
+    last_activity: datetime | None = None
+    user_options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_active(self) -> bool:
+        """It runs, starts or stops: it uses the machine."""
+        return self.ready or self.pending is not None
+
+    def option(self, name: str) -> str:
+        """One of the options that it was started with; empty when it has none."""
+        value = self.user_options.get(name)
+        return value if isinstance(value, str) else ""
+
+
+class HubUser(_Model):
+    """A user of the hub, who has at most the one default server here."""
+
+    name: str
+    created: datetime | None = None
+    servers: Annotated[dict[str, HubServer], Field(default_factory=dict)]
+
+    @property
+    def server(self) -> HubServer | None:
+        """The default server, while it is active."""
+        server = self.servers.get("")
+        return server if server is not None and server.is_active else None
+
+
+class HubProgress(_Model):
+    """One event of a server's start."""
+
+    message: str = ""
+    progress: float | None = None
+    ready: bool = False
+    failed: bool = False
+
+
+class ServerStatus(_Model):
+    """What a Jupyter server says at `/api/status`."""
+
+    started: datetime | None = None
+    last_activity: datetime | None = None
+    connections: int = 0
+    kernels: int = 0

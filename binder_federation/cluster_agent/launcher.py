@@ -1,0 +1,175 @@
+"""A server for one visitor, through JupyterHub's REST API.
+
+A temporary user is made, its server started, the hub's account of that followed.
+The hub may call a server ready before it answers (mybinder.org, 2017-09-27), so
+the last step asks the server itself, with its token and through the proxy, as the
+visitor's browser will. Whatever ends a launch early, also its being cancelled,
+removes the user and the server; the place is free when that is done.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from binder_federation.binder.errors import LaunchFailed
+from binder_federation.binder.events import Event, Phase
+from binder_federation.cluster_agent.builds import ordinal
+from binder_federation.cluster_agent.hub_api import HubApi, HubUnavailable
+from binder_federation.cluster_agent.metrics import AgentMetrics
+from binder_federation.cluster_agent.removal import Removals
+from binder_federation.cluster_agent.sessions import Place, Sessions
+from binder_federation.cluster_agent.slots import FairSlots
+from binder_federation.config.agent import AgentLaunchSettings
+
+log = structlog.get_logger(__name__)
+
+Emit = Callable[[Event], None]
+
+ANSWER_FIRST_PAUSE_SECONDS = 0.05
+ANSWER_MAX_PAUSE_SECONDS = 1.0
+PROGRESS_PAUSE_SECONDS = 0.5
+MESSAGE_LENGTH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """What the hub is told of a server; the names are BinderHub's, but `repository`."""
+
+    image: str
+    token: str
+    repo_url: str
+    binder_ref_url: str
+    binder_launch_host: str
+    binder_request: str
+    binder_persistent_request: str
+    binder_client_ip: str
+    repository: str
+    """The affinity key: sessions are counted by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers to its token."""
+
+    url: str
+    token: str
+
+
+class Launcher:
+    """Starts servers, a limited number at a time."""
+
+    def __init__(
+        self,
+        *,
+        hub: HubApi,
+        sessions: Sessions,
+        removals: Removals,
+        settings: AgentLaunchSettings,
+        metrics: AgentMetrics,
+    ) -> None:
+        self._hub = hub
+        self._sessions = sessions
+        self._removals = removals
+        self._settings = settings
+        self._metrics = metrics
+        self._slots = FairSlots(slots=settings.concurrent)
+
+    async def launch(self, place: Place, options: ServerOptions, emit: Emit) -> RunningServer:
+        """Start the server that `place` was taken for.
+
+        From here on the place is the launcher's: it is free again when the launch
+        has failed and is cleaned up, or when the hub's list shows the session.
+        """
+        was_asked = False
+        try:
+            async with self._slots.hold(
+                place.repository, on_place=lambda number: _tell_place(number, emit)
+            ):
+                was_asked = True
+                self._removals.note_made(place.name)
+                with self._metrics.observe_spawn():
+                    return await self._start_in_time(place, options, emit)
+        except BaseException:  # also a cancellation: nothing may be left
+            self._give_up(place, was_asked=was_asked)
+            raise
+
+    def _give_up(self, place: Place, *, was_asked: bool) -> None:
+        if was_asked:
+            self._removals.remove_soon(place.name, then=lambda: self._sessions.release(place))
+        else:
+            self._sessions.release(place)
+
+    async def _start_in_time(
+        self, place: Place, options: ServerOptions, emit: Emit
+    ) -> RunningServer:
+        seconds = self._settings.timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._start(place, options, emit, deadline)
+        except TimeoutError as error:
+            raise LaunchFailed(f"The server did not start within {seconds:.0f} seconds.") from error
+        self._sessions.note_ready(place)
+        return RunningServer(self._hub.server_url(place.name), options.token)
+
+    async def _start(
+        self, place: Place, options: ServerOptions, emit: Emit, deadline: float
+    ) -> None:
+        await self._hub.create_user(place.name, deadline=deadline)
+        await self._hub.start_server(place.name, asdict(options), deadline=deadline)
+        await self._follow_progress(place.name, emit, deadline)
+        await self._wait_for_answer(place.name, options.token)
+
+    async def _follow_progress(self, name: str, emit: Emit, deadline: float) -> None:
+        """Until the hub calls the server ready. A stream that breaks off is opened anew."""
+        while True:
+            try:
+                if await self._read_progress(name, emit):
+                    return
+            except HubUnavailable as error:
+                log.warning("spawn_progress_lost", user=name, reason=error.message)
+            user = await self._hub.user(name, deadline=deadline)
+            server = user.server if user is not None else None
+            if server is None:
+                raise LaunchFailed("The hub of this member could not start the server.")
+            if server.ready:
+                return
+            await asyncio.sleep(PROGRESS_PAUSE_SECONDS)
+
+    async def _read_progress(self, name: str, emit: Emit) -> bool:
+        """Relay one stream; whether it said that the server is ready."""
+        async with aclosing(self._hub.progress(name)) as events:
+            async for progress in events:
+                if progress.failed:
+                    log.warning(
+                        "spawn_failed", user=name, message=progress.message[:MESSAGE_LENGTH]
+                    )
+                    raise LaunchFailed(
+                        "The server did not start.",
+                        advice="Another try often succeeds, at another member all the more.",
+                    )
+                if progress.ready:
+                    return True
+                if progress.message:
+                    emit(Event(Phase.LAUNCHING, f"{progress.message[:MESSAGE_LENGTH]}\n"))
+        return False
+
+    async def _wait_for_answer(self, name: str, token: str) -> None:
+        """Until the server itself answers; the caller's deadline ends it."""
+        pause = ANSWER_FIRST_PAUSE_SECONDS
+        while await self._hub.server_status(name, token) is None:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, ANSWER_MAX_PAUSE_SECONDS)
+
+
+def _tell_place(number: int, emit: Emit) -> None:
+    emit(
+        Event(
+            Phase.LAUNCHING,
+            f"Waiting for other servers to start: {ordinal(number)} in line.\n",
+            {"place": number},
+        )
+    )

@@ -1,0 +1,164 @@
+"""One launch at a member: from the text of a link to a server's URL.
+
+parse → resolve → take a place → image there, or build → server → `ready`. What
+happens is told to `emit`, which never waits; errors are raised, and the handler
+makes the last event of them. The place is taken before the build, because a
+visitor who waits minutes for an image shall have a session in the end; one that
+cannot have a session is refused at once, while another member may still take it.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from binder_federation.binder.build_tokens import BuildClaims
+from binder_federation.binder.events import Event, Phase
+from binder_federation.binder.providers import parse_launch_path
+from binder_federation.binder.providers.base import RepoProvider
+from binder_federation.binder.resolver import ResolvedSpec, Resolver
+from binder_federation.cluster_agent.builds import Builds
+from binder_federation.cluster_agent.core.names import (
+    SUFFIX_ALPHABET,
+    SUFFIX_LENGTH,
+    user_name,
+)
+from binder_federation.cluster_agent.launcher import Launcher, RunningServer, ServerOptions
+from binder_federation.cluster_agent.metrics import AgentMetrics
+from binder_federation.cluster_agent.sessions import Place, Sessions
+from binder_federation.cluster_agent.stacks.base import BuildPlan, Image, ImageStore
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What was asked for: the raw path after `/build/`, and what is known of the visitor."""
+
+    raw_path: str
+    claims: BuildClaims
+    is_build_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    provider: RepoProvider
+    resolved: ResolvedSpec
+
+    @property
+    def repository_url(self) -> str:
+        return self.provider.repository_url(self.resolved.spec)
+
+    @property
+    def ref_url(self) -> str:
+        return self.provider.ref_url(self.resolved.spec, self.resolved.resolved_ref)
+
+    @property
+    def persistent_request(self) -> str:
+        pinned = self.resolved.spec.at(self.resolved.resolved_ref)
+        return f"v2/{self.provider.id}/{self.provider.format(pinned)}"
+
+
+class Launches:
+    """The launches of this member."""
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, RepoProvider],
+        resolver: Resolver,
+        images: ImageStore,
+        builds: Builds,
+        launcher: Launcher,
+        sessions: Sessions,
+        metrics: AgentMetrics,
+    ) -> None:
+        self._providers = providers
+        self._resolver = resolver
+        self._images = images
+        self._builds = builds
+        self._launcher = launcher
+        self._sessions = sessions
+        self._metrics = metrics
+
+    async def run(self, request: LaunchRequest, emit: Emit) -> None:
+        """The whole launch; it ends after `ready`, or raises a `ServiceError`."""
+        with self._metrics.observe_launch():
+            source = await self._resolve(request.raw_path, emit)
+            if request.is_build_only:
+                await self._build_only(source, emit)
+            else:
+                await self._launch(source, request, emit)
+
+    async def _resolve(self, raw_path: str, emit: Emit) -> _Source:
+        spec = parse_launch_path(self._providers, raw_path)
+        resolved = await self._resolver.resolve(spec)
+        if resolved.note:
+            emit(Event(Phase.FETCHING, f"{resolved.note}\n"))
+        return _Source(self._providers[spec.provider], resolved)
+
+    async def _build_only(self, source: _Source, emit: Emit) -> None:
+        image, was_there = await self._image(source, emit)
+        message = "Done! Found built image\n" if was_there else "Done! Image built\n"
+        emit(Event(Phase.READY, message, {"imageName": image.reference}))
+
+    async def _launch(self, source: _Source, request: LaunchRequest, emit: Emit) -> None:
+        spec = source.resolved.spec
+        suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+        # No await between the quota check and taking the place: `hold` does both.
+        place = self._sessions.hold(user_name(spec, suffix), spec.affinity_key)
+        try:
+            image, was_there = await self._image(source, emit)
+            place.image = image.reference
+        except BaseException:
+            self._sessions.release(place)
+            raise
+        found = "Found built image" if was_there else "Built image"
+        emit(Event(Phase.BUILT, f"{found}, launching...\n", {"imageName": image.reference}))
+        emit(Event(Phase.LAUNCHING, "Launching server...\n"))
+        options = _server_options(source, request.claims, place, image)
+        server = await self._launcher.launch(place, options, emit)
+        emit(_ready_event(server, options))
+
+    async def _image(self, source: _Source, emit: Emit) -> tuple[Image, bool]:
+        """The image, and whether it was there before."""
+        spec, resolved_ref = source.resolved.spec, source.resolved.resolved_ref
+        key = spec.image_key(resolved_ref)
+        image = await self._images.find(key)
+        if image is not None:
+            await self._images.note_launch(key)
+            return image, True
+        plan = BuildPlan(key, spec, resolved_ref, await source.provider.source(spec))
+        return await self._builds.watch(plan, emit), False
+
+
+def _server_options(
+    source: _Source, claims: BuildClaims, place: Place, image: Image
+) -> ServerOptions:
+    return ServerOptions(
+        image=image.reference,
+        token=secrets.token_urlsafe(32),
+        repo_url=source.repository_url,
+        binder_ref_url=source.ref_url,
+        binder_launch_host=claims.launch_host,
+        binder_request=claims.request,
+        binder_persistent_request=source.persistent_request,
+        binder_client_ip=claims.client_address,
+        repository=place.repository,
+    )
+
+
+def _ready_event(server: RunningServer, options: ServerOptions) -> Event:
+    return Event(
+        Phase.READY,
+        f"server running at {server.url}\n",
+        {
+            "url": server.url,
+            "token": server.token,
+            "image": options.image,
+            "repo_url": options.repo_url,
+            "binder_ref_url": options.binder_ref_url,
+            "binder_launch_host": options.binder_launch_host,
+            "binder_request": options.binder_request,
+            "binder_persistent_request": options.binder_persistent_request,
+        },
+    )

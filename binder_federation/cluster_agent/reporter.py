@@ -1,0 +1,156 @@
+"""Tells the federation how this member is: load, images, checks, estimates.
+
+Pushed every few seconds, and at once after the images changed (several changes
+make one report). The whole inventory goes first and whenever the federation asks
+for it, after that only what changed since the last report it took. The loop is
+the retry: a report that fails is followed by the next one.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+
+import httpx
+import structlog
+from pydantic import ValidationError
+
+from binder_federation.binder.messages import (
+    CheckRecord,
+    EstimateRecord,
+    ImageRecord,
+    LoadRecord,
+    Report,
+    ReportReply,
+)
+from binder_federation.cluster_agent.core.inventory import find_changes
+from binder_federation.cluster_agent.inventory import Inventory
+from binder_federation.cluster_agent.metrics import AgentMetrics
+from binder_federation.config.agent import AgentSettings
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_SECONDS = 10.0
+COALESCE_SECONDS = 0.1
+JITTER = 0.2
+
+
+class Reporter:
+    """Sends the reports of one agent."""
+
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient,
+        settings: AgentSettings,
+        inventory: Inventory,
+        load: Callable[[], LoadRecord],
+        checks: Callable[[], Awaitable[tuple[CheckRecord, ...]]],
+        estimates: Callable[[], EstimateRecord],
+        metrics: AgentMetrics,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._inventory = inventory
+        self._load = load
+        self._checks = checks
+        self._estimates = estimates
+        self._metrics = metrics
+        self._session = secrets.token_hex(8)
+        self._sequence = 0
+        self._accepted: dict[str, ImageRecord] | None = None
+        self._wake = asyncio.Event()
+        self._trouble = ""
+
+    def report_soon(self) -> None:
+        """Something changed that the federation wants to know at once."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Report for ever."""
+        while True:
+            try:
+                await self._report()
+            except Exception:
+                log.exception("report_crashed")
+            await self._pause()
+
+    async def _pause(self) -> None:
+        base = self._settings.report_every_seconds
+        seconds = base * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+                await asyncio.sleep(COALESCE_SECONDS)
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _report(self) -> None:
+        images = dict(self._inventory.records)
+        report = await self._make(images)
+        reply = await self._post(report)
+        if reply is None:
+            return
+        if not reply.send_whole_inventory:
+            self._accepted = images
+            return
+        self._accepted = None
+        if report.inventory == "changes":
+            self.report_soon()
+
+    async def _make(self, images: dict[str, ImageRecord]) -> Report:
+        self._sequence += 1
+        changes = find_changes(self._accepted or {}, images.values())
+        is_whole = self._accepted is None
+        return Report(
+            member=self._settings.name,
+            session=self._session,
+            sequence=self._sequence,
+            load=self._load(),
+            estimates=self._estimates(),
+            checks=await self._checks(),
+            inventory="whole" if is_whole else "changes",
+            images=changes.images,
+            removed=() if is_whole else changes.removed,
+        )
+
+    async def _post(self, report: Report) -> ReportReply | None:
+        url = f"{self._settings.federation_url}/api/members/{self._settings.name}/report"
+        credential = self._settings.credential.get_secret_value()
+        try:
+            response = await self._client.post(
+                url,
+                content=report.model_dump_json(),
+                headers={
+                    "Authorization": f"Bearer {credential}",
+                    "Content-Type": "application/json",
+                },
+                timeout=TIMEOUT_SECONDS,
+            )
+            if response.status_code != 200:
+                self._note(f"status_{response.status_code}")
+                return None
+            reply = ReportReply.model_validate_json(response.content)
+        except httpx.TimeoutException:
+            self._note("timeout")
+        except httpx.HTTPError:
+            self._note("unreachable")
+        except ValidationError:
+            self._note("malformed")
+        else:
+            self._note("")
+            return reply
+        return None
+
+    def _note(self, trouble: str) -> None:
+        """Log a change of state, not every failure."""
+        if trouble:
+            self._metrics.report_failures.labels(trouble).inc()
+        if trouble == self._trouble:
+            return
+        if trouble:
+            log.warning("reports_not_taken", reason=trouble, url=self._settings.federation_url)
+        else:
+            log.info("reports_taken_again")
+        self._trouble = trouble

@@ -1,0 +1,270 @@
+"""A server that behaves like JupyterHub's REST API and proxy, and misbehaves on command.
+
+It is the contract's other side: a real server on loopback, with users, servers
+that start, an event stream of that, and `/user/<name>/api/status` as the proxy
+would pass it to the server. Statuses are those of JupyterHub 5.
+"""
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class FakeServer:
+    """One user's server."""
+
+    options: dict[str, Any]
+    ready: bool = False
+    pending: str | None = "spawn"
+    failed: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    last_activity: str = ""
+
+    def start_has_ended(self) -> None:
+        """The start went well, unless it was stopped meanwhile."""
+        if self.pending == "spawn":
+            self.become(ready=True)
+
+    def become(self, *, ready: bool = False, failed: bool = False) -> None:
+        """The start has ended."""
+        self.ready, self.failed, self.pending = ready, failed, None
+        self.changed.set()
+
+
+class FakeHub:
+    """`async with FakeHub() as hub`; it is a `stacks.base.Hub` too."""
+
+    api_token = "hub-token"
+
+    def __init__(self) -> None:
+        self.users: dict[str, FakeServer | None] = {}
+        self.calls: Counter[str] = Counter()
+        """How often each operation was asked for: `create_user`, `delete_server`, …"""
+        self.activity: dict[str, str] = {}
+        self.most_servers = 0
+        self.starts_by_themselves = True
+        """Otherwise a server starts when the test calls `finish`."""
+        self.progress_messages = ["Server requested", "Spawning server..."]
+        self.answers = asyncio.Event()
+        """Servers answer while this is set; the hub calls them ready before that."""
+        self.answers.set()
+        self.last_activity = "2026-01-02T03:04:05.000000Z"
+        self.slow_to_stop = False
+        self.always: dict[str, int] = {}
+        """Operation → the status that it answers with until it is removed."""
+        self._next: dict[str, deque[int]] = {}
+        self.url = ""
+
+    def fail_next(self, operation: str, *statuses: int) -> None:
+        """The next calls of `operation` answer with these statuses."""
+        self._next.setdefault(operation, deque()).extend(statuses)
+
+    def finish(self, *, failed: bool = False) -> None:
+        """Every server that is starting has started, or failed."""
+        for server in self.servers.values():
+            if server.pending == "spawn":
+                server.become(ready=not failed, failed=failed)
+
+    @property
+    def servers(self) -> dict[str, FakeServer]:
+        """Users' servers that run or start."""
+        return {
+            name: server
+            for name, server in self.users.items()
+            if server is not None and (server.ready or server.pending)
+        }
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/hub/api"
+
+    @property
+    def public_url(self) -> str:
+        return self.url
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        user = "/hub/api/users/{name}"
+        routes: list[tuple[str, str, str, Handler]] = [
+            ("GET", "/hub/api/users", "list_users", self._list),
+            ("POST", user, "create_user", self._create),
+            ("GET", user, "user", self._get),
+            ("DELETE", user, "delete_user", self._delete_user),
+            ("POST", f"{user}/server", "start_server", self._start),
+            ("DELETE", f"{user}/server", "delete_server", self._stop),
+            ("GET", f"{user}/server/progress", "progress", self._progress),
+            ("POST", f"{user}/activity", "activity", self._activity),
+        ]
+        for method, path, operation, handler in routes:
+            app.router.add_route(method, path, self._guarded(operation, handler))
+        app.router.add_get("/user/{name}/api/status", self._status)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for server in self.servers.values():
+            server.changed.set()
+        await self._runner.cleanup()
+
+    def _guarded(self, operation: str, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            self.calls[operation] += 1
+            if request.headers.get("Authorization") != f"token {self.api_token}":
+                return _error(403, "Missing or invalid credentials.")
+            planned = self._next.get(operation)
+            status = planned.popleft() if planned else self.always.get(operation)
+            if status is not None:
+                return _error(status, "misbehaving on command")
+            return await handler(request)
+
+        return guarded
+
+    async def _list(self, request: web.Request) -> web.Response:
+        offset, limit = int(request.query["offset"]), int(request.query["limit"])
+        models = [self._model(name) for name in self.users]
+        page = models[offset : offset + limit]
+        more = {"offset": offset + limit, "limit": limit} if offset + limit < len(models) else None
+        return web.json_response({"items": page, "_pagination": {"next": more}})
+
+    async def _create(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name in self.users:
+            return _error(409, f"User {name} already exists")
+        self.users[name] = None
+        return web.json_response(self._model(name), status=201)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.users:
+            return _error(404, "No such user")
+        return web.json_response(self._model(name))
+
+    async def _start(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.users:
+            return _error(404, "No such user")
+        existing = self.servers.get(name)
+        if existing is not None:
+            if existing.pending == "spawn":
+                return web.Response(status=202)
+            return _error(400, f"{name} is already running")
+        body = await request.json()
+        server = self.users[name] = FakeServer(options=body["user_options"])
+        self.most_servers = max(self.most_servers, len(self.servers))
+        if self.starts_by_themselves:
+            asyncio.get_running_loop().call_later(0.01, server.start_has_ended)
+        return web.Response(status=202)
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.users:
+            return _error(404, "No such user")
+        server = self.users[name]
+        if server is None:
+            return web.Response(status=204)
+        server.ready = False
+        if self.slow_to_stop and server.pending != "stop":
+            server.pending = "stop"
+            asyncio.get_running_loop().call_later(0.2, self._stopped, name)
+            return web.Response(status=202)
+        if server.pending == "stop":
+            return web.Response(status=202)
+        self._stopped(name)
+        return web.Response(status=204)
+
+    def _stopped(self, name: str) -> None:
+        server = self.users.get(name)
+        if server is not None:
+            server.become(failed=True)
+            self.users[name] = None
+
+    async def _delete_user(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.users:
+            return _error(404, "No such user")
+        server = self.users[name]
+        if server is not None and server.pending == "stop":
+            return _error(400, f"{name}'s server is in the process of stopping, please wait.")
+        self._stopped(name)
+        del self.users[name]
+        return web.Response(status=204)
+
+    async def _progress(self, request: web.Request) -> web.StreamResponse:
+        server = self.users.get(request.match_info["name"])
+        if server is None:
+            return _error(404, "No such server")
+        if not server.ready and server.pending != "spawn" and not server.failed:
+            return _error(400, "is not starting...")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"\n\n")
+        for number, message in enumerate(self.progress_messages):
+            await _send(response, {"progress": 10 * number, "message": message})
+        await server.changed.wait()
+        if server.ready:
+            await _send(response, {"progress": 100, "ready": True, "message": "Server ready"})
+        else:
+            await _send(
+                response,
+                {"progress": 100, "failed": True, "message": "Spawn failed: secret detail"},
+            )
+        return response
+
+    async def _activity(self, request: web.Request) -> web.Response:
+        name, body = request.match_info["name"], await request.json()
+        self.activity[name] = body["servers"][""]["last_activity"]
+        return web.json_response({})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        self.calls["status"] += 1
+        server = self.servers.get(name)
+        if server is None or not server.ready or not self.answers.is_set():
+            return web.Response(status=503)
+        if request.headers.get("Authorization") != f"token {server.options['token']}":
+            return _error(403, "Forbidden")
+        return web.json_response(
+            {
+                "started": self.last_activity,
+                "last_activity": self.last_activity,
+                "connections": 0,
+                "kernels": 0,
+            }
+        )
+
+    def _model(self, name: str) -> dict[str, Any]:
+        server = self.servers.get(name)
+        servers = {}
+        if server is not None:
+            servers[""] = {
+                "name": "",
+                "ready": server.ready,
+                "pending": server.pending,
+                "stopped": False,
+                "started": datetime.now(UTC).isoformat(),
+                "url": f"/user/{name}/",
+                "user_options": server.options,
+            }
+        created = datetime.now(UTC).isoformat()
+        return {"kind": "user", "name": name, "created": created, "servers": servers}
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"status": status, "message": message}, status=status)
+
+
+async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:
+    await response.write(f"data: {json.dumps(event)}\n\n".encode())
