@@ -32,17 +32,17 @@ const KINDS = {
   },
   provider: {
     title: ({ provider }) => `${provider} does not answer`,
-    blame: ({ provider }) => `Neither you nor the repository did anything wrong: ${provider} is in the way.`,
+    blame: ({ provider }) => `Neither you nor the repository did anything wrong. ${provider} has to answer first.`,
     advice: "Wait a moment, then try again.",
   },
   member: {
     title: ({ member }) => `${member || "The member"} could not launch it`,
-    blame: () => "Neither you nor the repository did anything wrong: this member of the federation failed.",
+    blame: () => "Neither you nor the repository did anything wrong: a member of the federation failed.",
     advice: "Try another member.",
   },
   federation: {
     title: () => "The launch failed",
-    blame: () => "Neither you nor the repository did anything wrong: this service is in the way.",
+    blame: () => "Neither you nor the repository did anything wrong: the fault is ours.",
     advice: "Wait a moment, then try again.",
   },
 };
@@ -66,6 +66,7 @@ export function describeFailure(event, launch) {
     member: names.member || "",
     isRepositorys: event.fault === "repository",
     isRequests: event.fault === "request",
+    isConnectionLost: event.code === "connection_lost",
     waitSeconds: canWait ? Math.max(SHORTEST_WAIT_SECONDS, Math.ceil(event.retry_after_seconds)) : null,
   };
 }

@@ -15,13 +15,22 @@ export class LaunchStream {
   #isLost = false;
   #deadline = 0;
 
-  /** `onEvent(event)`, `onInterrupted()`, `onResumed()`, `onGone()`. */
-  constructor(url, { onEvent, onInterrupted, onResumed, onGone }) {
+  /**
+   * `lastEventId` goes on with that launch after that event; "" begins a new one.
+   * Called are `onEvent(event)`, `onInterrupted()`, `onResumed()`, `onGone()`.
+   */
+  constructor(url, lastEventId, { onEvent, onInterrupted, onResumed, onGone }) {
     Object.assign(this, { onEvent, onInterrupted, onResumed, onGone });
-    this.#source = new EventSource(url);
+    this.#wasSeen(lastEventId);
+    this.#source = new EventSource(lastEventId ? withLastEventId(url, lastEventId) : url);
     this.#source.addEventListener("open", () => this.#opened());
     this.#source.addEventListener("message", (message) => this.#received(message));
     this.#source.addEventListener("error", () => this.#failed());
+  }
+
+  /** The last event that came, for a new stream to go on after it, or "". */
+  get lastEventId() {
+    return this.#seen.launch ? `${this.#seen.launch}:${this.#seen.number}` : "";
   }
 
   close() {
@@ -73,4 +82,10 @@ export class LaunchStream {
     this.#seen = { launch, number };
     return false;
   }
+}
+
+/** A new EventSource cannot be given the header, so it goes into the query. */
+function withLastEventId(url, lastEventId) {
+  const separator = url.includes("?") ? "&" : "?";
+  return `${url}${separator}last_event_id=${encodeURIComponent(lastEventId)}`;
 }

@@ -37,8 +37,8 @@ export class LaunchView {
 
   /** The member that has the launch, and why: one phrase, which mostly names it. */
   showMember(name, reason) {
-    element("member-name").textContent = name;
-    element("member-reason").textContent = reason;
+    const [before, after] = splitAt(reason || name, name);
+    element("member-reason").replaceChildren(before, makeText("strong", "member-name", name), after);
     element("member").hidden = !name;
   }
 
@@ -75,8 +75,8 @@ export class LaunchView {
     this.#failure.replaceChildren(
       ...[
         failure.message && makeText("p", "failure-message", failure.message),
-        makeText("p", "failure-blame", failure.blame),
-        makeText("p", "failure-advice", failure.advice),
+        failure.blame && makeText("p", "failure-blame", failure.blame),
+        failure.advice && makeText("p", "failure-advice", failure.advice),
         failure.isRepositorys && repositoryUrl && makeRepositoryLine(repositoryUrl),
         wait,
         makeButtons(buttons),
@@ -102,6 +102,12 @@ export class LaunchView {
     this.#announced = text;
     element("announcer").textContent = text;
   }
+}
+
+/** What stands before and after `name` in `phrase`; a phrase without it comes after. */
+function splitAt(phrase, name) {
+  const at = phrase.indexOf(name);
+  return at < 0 ? ["", ` ${phrase}`] : [phrase.slice(0, at), phrase.slice(at + name.length)];
 }
 
 function makeText(tag, className, text) {

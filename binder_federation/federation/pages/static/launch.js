@@ -30,6 +30,13 @@ const log = new BuildLog({
   status: element("announcer"),
 });
 
+const CONNECTION_LOST = {
+  code: "connection_lost",
+  fault: "federation",
+  message: "The federation ended the connection, and the launch cannot be followed any more.",
+  advice: "Try again: the launch goes on where it is, as long as it is known.",
+};
+
 /** Members that the visitor asked to leave out, one more with each "Try another member". */
 const avoided = new Set();
 let stream = null;
@@ -38,13 +45,16 @@ let countdown = null;
 let member = "";
 let ticker = 0;
 let waiting = 0;
+let resumedAt = "";
 
-function start() {
+/** Begins a launch, or goes on with the one whose last event was `lastEventId`. */
+function start(lastEventId = "") {
   stream?.close();
   clearInterval(waiting);
   progress = new Progress(seconds());
   countdown = new Countdown();
   member = "";
+  if (!log.isEmpty) log.write(lastEventId ? "Reconnecting.\n" : "Trying again.\n");
   view.clearFailure();
   view.clearNotices();
   view.showMember("", "");
@@ -53,11 +63,11 @@ function start() {
   clearInterval(ticker);
   ticker = setInterval(tick, TICK_MS);
   tick();
-  stream = new LaunchStream(buildUrl(), {
+  stream = new LaunchStream(buildUrl(), lastEventId, {
     onEvent,
     onInterrupted: () => view.showConnection("Connection lost, reconnecting …"),
     onResumed: () => view.showConnection(""),
-    onGone: () => fail(connectionLost()),
+    onGone: () => fail(CONNECTION_LOST),
   });
 }
 
@@ -139,20 +149,35 @@ function fail(event) {
 }
 
 function makeButtons(failure) {
-  const again = { text: "Try again", onClick: start };
-  const elsewhere = { text: "Try another member", onClick: () => { avoided.add(failure.member); start(); } };
+  const again = { text: "Try again", onClick: () => start(resumable(failure)) };
+  const elsewhere = { text: "Try another member", onClick: () => startElsewhere(failure.member) };
   const home = { text: "Make a new link", href: document.querySelector(".brand").href };
   if (failure.isRequests) return [again, home];
   return failure.member ? [again, elsewhere] : [again];
 }
 
+function startElsewhere(failedMember) {
+  avoided.add(failedMember);
+  start();
+}
+
+/**
+ * After a lost connection the launch may still be going on. One that cannot be had again
+ * brought no event since the last try: then the next try begins a new one.
+ */
+function resumable(failure) {
+  const isNew = stream.lastEventId !== resumedAt;
+  resumedAt = stream.lastEventId;
+  return failure.isConnectionLost && isNew ? stream.lastEventId : "";
+}
+
 /** No member has room: the page counts down and tries by itself, unless told to stop. */
 function waitForRoom(failure, options) {
   const buttons = [
-    { text: "Try now", onClick: start },
+    { text: "Try now", onClick: () => start() },
     { text: "Stop waiting", onClick: () => { clearInterval(waiting); view.showFailure(failure, options); } },
   ];
-  const shown = { ...failure, title: "Waiting for room" };
+  const shown = { ...failure, title: "Waiting for room", blame: "", advice: "" };
   const say = view.showFailure(shown, { ...options, buttons, state: "waiting-for-room" });
   const until = seconds() + failure.waitSeconds;
   const count = () => {
@@ -163,15 +188,6 @@ function waitForRoom(failure, options) {
   clearInterval(waiting);
   waiting = setInterval(count, TICK_MS);
   count();
-}
-
-function connectionLost() {
-  return {
-    code: "connection_lost",
-    fault: "federation",
-    message: "The federation ended the connection, and the launch cannot be followed any more.",
-    advice: "Try again: what was built until now is kept.",
-  };
 }
 
 start();

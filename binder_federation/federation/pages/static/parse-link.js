@@ -10,12 +10,8 @@
 import { readForgePath } from "./forge-paths.js";
 import { readSpec } from "./launch-link.js";
 
-/** Forges whose repositories have two parts, and the provider that serves them best. */
-const TWO_PART_HOSTS = {
-  "github.com": "gh",
-  "bitbucket.org": "bitbucket",
-  "codeberg.org": "git",
-};
+/** Forges whose repositories have two parts, so that what follows is not part of the name. */
+const TWO_PART_HOSTS = { "github.com": true, "bitbucket.org": true, "codeberg.org": true };
 
 const SENTENCES = {
   unreadable: "This is neither a repository’s address nor owner/repository.",
@@ -95,7 +91,7 @@ function readScp(given, known) {
   const match = /^([\w.-]+)@([\w.-]+):(?!\/\/)(.+)$/.exec(given);
   if (!match) return null;
   const [, , host, path] = match;
-  const web = webProvider(`https://${host}/${path}`, host, path.split("/"), known);
+  const web = webProvider(host, path.split("/").filter(Boolean), known);
   return web ?? answer("git", given);
 }
 
@@ -120,7 +116,7 @@ function readAddress(given, known) {
   const isWeb = url.protocol === "https:" || url.protocol === "http:";
   const host = url.host.replace(/^www\./, "");
   const shown = readViewer(host, parts) ?? { host, parts };
-  const web = webProvider(`https://${shown.host}/${shown.parts.join("/")}`, shown.host, shown.parts, known);
+  const web = webProvider(shown.host, shown.parts, known);
   if (web) return web;
   if (!isWeb) return answer("git", given.replace(/^git\+/, "").replace(/\/+$/, ""));
   return readGit(`${url.protocol}//${shown.host}`, shown.host, shown.parts);
@@ -138,21 +134,27 @@ function readViewer(host, parts) {
 }
 
 /** The answer of the provider that knows this host, or null when only git is left. */
-function webProvider(address, host, parts, known) {
+function webProvider(host, parts, known) {
   for (const provider of known.values()) {
-    if (provider.id === "git" || !isAtHost(provider, address, host)) continue;
+    if (provider.id === "git") continue;
     const found = readForgePath(parts, TWO_PART_HOSTS[host] || provider.id === "gh" ? 2 : Infinity);
-    const repository = found.repository.replace(/\.git$/, "");
-    if (!repository.includes("/")) return { error: SENTENCES.noRepository };
-    return answer(provider.id, repository, found);
+    const plain = found.repository.replace(/\.git$/, "");
+    const repository = repositoryAt(provider, host, plain);
+    if (repository) return answer(provider.id, repository, found);
+    if (isHostOf(provider, host)) return { error: SENTENCES.noRepository };
   }
   return null;
 }
 
-function isAtHost(provider, address, host) {
-  if (!provider.detect?.regex) return TWO_PART_HOSTS[host] === provider.id;
-  const repository = detect(provider, address);
-  return repository !== null && repository !== address && !repository.includes("://");
+/** The repository's name if the provider's own pattern finds it at `host`, or "". */
+function repositoryAt(provider, host, path) {
+  const address = `https://${host}/${path}`;
+  const found = detect(provider, address) ?? "";
+  return found === address || found.includes("://") ? "" : found;
+}
+
+function isHostOf(provider, host) {
+  return repositoryAt(provider, host, "owner/name") !== "";
 }
 
 /** The `repo` that a provider's own pattern finds in `text`, or null. */
@@ -163,6 +165,7 @@ function detect(provider, text) {
 
 function readGit(origin, host, parts) {
   const found = readForgePath(parts, host in TWO_PART_HOSTS ? 2 : Infinity);
+  if (host in TWO_PART_HOSTS && !found.repository.includes("/")) return { error: SENTENCES.noRepository };
   return answer("git", `${origin}/${found.repository}`, found);
 }
 

@@ -1,0 +1,5 @@
+"""What browser tests share."""
+
+from tests.support.browser import browser, page, page_errors
+
+__all__ = ["browser", "page", "page_errors"]
