@@ -1,0 +1,383 @@
+"""Decisions as a table: a fleet and an image → who gets the launch, and why."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from binder_federation.federation.core.choose import Decision, choose, consider
+from binder_federation.federation.core.cost import LocalityTier
+from binder_federation.federation.core.eligible import Refusal, eligible
+from binder_federation.federation.core.phrases import Reason
+from binder_federation.federation.core.rendezvous import rank_members
+from binder_federation.federation.core.snapshot import Estimates, Fleet, ImageView, Load
+from binder_federation.health.state import MemberState
+from tests.unit.core.fleets import (
+    NOW,
+    SETTINGS,
+    fleets,
+    idle_fleet,
+    images,
+    make_fleet,
+    make_image,
+    make_member,
+    make_rng,
+)
+
+UP, SUSPECT, DOWN = MemberState.UP, MemberState.SUSPECT, MemberState.DOWN
+FULL = Load(capacity=10, running=10)
+# The ranks of this repository are alpha, gamma, beta (see test_rendezvous.py).
+EXAMPLE = "gh/binder/example"
+
+
+def decide(
+    fleet: Fleet, image: ImageView, *, exclude: frozenset[str] = frozenset(), seed: int = 1
+) -> Decision:
+    rng = make_rng(seed)
+    return choose(fleet, image, now=NOW, rng=rng, exclude=exclude, settings=SETTINGS)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    fleet: Fleet
+    image: ImageView
+    member: str | None
+    reason: Reason
+    phrase: str
+    exclude: frozenset[str] = field(default_factory=frozenset)
+
+
+CASES = [
+    Case(
+        "a new image goes to the first rank",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE),
+        "alpha",
+        Reason.USUAL_PLACE,
+        "alpha is the usual place for this repository",
+    ),
+    Case(
+        "whoever has the image gets the launch",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, node=["beta"]),
+        "beta",
+        Reason.HAS_IMAGE,
+        "beta already has this image",
+    ),
+    Case(
+        "a registry is nearer than a build",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, registry=["beta"]),
+        "beta",
+        Reason.IN_REGISTRY,
+        "beta has this image in its registry",
+    ),
+    Case(
+        "a node is nearer than a registry",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, registry=["alpha"], node=["beta"]),
+        "beta",
+        Reason.HAS_IMAGE,
+        "beta already has this image",
+    ),
+    Case(
+        "a build under way is joined",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, building={"beta": NOW - 2}),
+        "beta",
+        Reason.BUILDING,
+        "beta is building this image now",
+    ),
+    Case(
+        "a build is joined even where the member is busier",
+        make_fleet(
+            make_member("alpha", used=10), make_member("beta", used=80), make_member("gamma")
+        ),
+        make_image(EXAMPLE, building={"beta": NOW - 60}),
+        "beta",
+        Reason.BUILDING,
+        "beta is building this image now",
+    ),
+    Case(
+        "an earlier build of the repository helps",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, built=["beta"]),
+        "beta",
+        Reason.BUILT_BEFORE,
+        "beta built this repository before",
+    ),
+    Case(
+        "an image on all members goes to the first rank",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, node=["alpha", "beta", "gamma"]),
+        "alpha",
+        Reason.HAS_IMAGE,
+        "alpha already has this image",
+    ),
+    Case(
+        "and to the next when the first is busier",
+        make_fleet(
+            make_member("alpha", used=50),
+            make_member("beta", used=10),
+            make_member("gamma", used=10),
+        ),
+        make_image(EXAMPLE, node=["alpha", "beta", "gamma"]),
+        "gamma",
+        Reason.HAS_IMAGE,
+        "gamma already has this image",
+    ),
+    Case(
+        "a miss disregards load up to a quarter above the mean",
+        make_fleet(
+            make_member("alpha", used=36),
+            make_member("beta", used=30),
+            make_member("gamma", used=24),
+        ),
+        make_image(EXAMPLE),
+        "alpha",
+        Reason.USUAL_PLACE,
+        "alpha is the usual place for this repository",
+    ),
+    Case(
+        "but no more than that",
+        make_fleet(
+            make_member("alpha", used=60),
+            make_member("beta", used=15),
+            make_member("gamma", used=15),
+        ),
+        make_image(EXAMPLE),
+        "gamma",
+        Reason.LESS_BUSY,
+        "gamma is less busy than the usual place",
+    ),
+    Case(
+        "the usual place is full",
+        make_fleet(make_member("alpha", load=FULL), make_member("beta"), make_member("gamma")),
+        make_image(EXAMPLE),
+        "gamma",
+        Reason.USUAL_PLACE_FULL,
+        "gamma has room while the usual place is full",
+    ),
+    Case(
+        "the usual place is down",
+        make_fleet(make_member("alpha", state=DOWN), make_member("beta"), make_member("gamma")),
+        make_image(EXAMPLE),
+        "gamma",
+        Reason.USUAL_PLACE_OUT,
+        "gamma stands in, as the usual place is down",
+    ),
+    Case(
+        "the usual place is slow",
+        make_fleet(
+            make_member("alpha", estimates=Estimates(build_seconds=900)),
+            make_member("beta", estimates=Estimates(build_seconds=100)),
+            make_member("gamma"),
+        ),
+        make_image(EXAMPLE),
+        "beta",
+        Reason.QUICKEST,
+        "beta is likely to be the quickest",
+    ),
+    Case(
+        "a full holder is no holder",
+        make_fleet(make_member("alpha"), make_member("beta", load=FULL), make_member("gamma")),
+        make_image(EXAMPLE, node=["beta"]),
+        "alpha",
+        Reason.USUAL_PLACE,
+        "alpha is the usual place for this repository",
+    ),
+    Case(
+        "after a failure another takes over",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE),
+        "gamma",
+        Reason.TOOK_OVER,
+        "gamma took over from alpha",
+        frozenset({"alpha"}),
+    ),
+    Case(
+        "and after two failures the last one",
+        idle_fleet("alpha", "beta", "gamma"),
+        make_image(EXAMPLE, node=["beta"]),
+        "beta",
+        Reason.TOOK_OVER,
+        "beta took over from alpha and gamma",
+        frozenset({"alpha", "gamma"}),
+    ),
+    Case(
+        "in panic a well member is still better than a suspect one that has the image",
+        make_fleet(
+            make_member("alpha", state=SUSPECT),
+            make_member("beta", state=SUSPECT),
+            make_member("gamma"),
+        ),
+        make_image(EXAMPLE, registry=["gamma"], node=["alpha"]),
+        "gamma",
+        Reason.IN_REGISTRY,
+        "gamma has this image in its registry",
+    ),
+    Case(
+        "everybody is full",
+        make_fleet(make_member("alpha", load=FULL), make_member("beta", load=FULL)),
+        make_image(EXAMPLE),
+        None,
+        Reason.ALL_FULL,
+        "every member is full just now",
+    ),
+    Case(
+        "everybody was tried",
+        idle_fleet("alpha", "beta"),
+        make_image(EXAMPLE),
+        None,
+        Reason.ALL_TRIED,
+        "every member was tried",
+        frozenset({"alpha", "beta"}),
+    ),
+    Case(
+        "everybody is long gone",
+        make_fleet(make_member("alpha", state=DOWN, last_well_at=NOW - 5000)),
+        make_image(EXAMPLE),
+        None,
+        Reason.NOBODY,
+        "no member can take a launch just now",
+    ),
+    Case(
+        "there are no members",
+        make_fleet(),
+        make_image(EXAMPLE),
+        None,
+        Reason.NOBODY,
+        "no member can take a launch just now",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case) -> None:
+    decision = decide(case.fleet, case.image, exclude=case.exclude)
+    assert (decision.member, decision.reason, decision.phrase) == (
+        case.member,
+        case.reason,
+        case.phrase,
+    ), decision.costs
+
+
+def test_a_decision_explains_itself() -> None:
+    fleet = make_fleet(
+        make_member("alpha"),
+        make_member("beta", load=FULL),
+        make_member("gamma", is_compatible=False, incompatibility="it speaks protocol 9"),
+        make_member("delta", state=DOWN),
+        make_member("epsilon"),
+    )
+    decision = decide(fleet, make_image(node=["alpha"]))
+    assert decision.member == "alpha"
+    assert decision.runners_up == ("epsilon",)
+    assert decision.chosen is decision.costs[0].cost
+    assert decision.chosen is not None
+    assert decision.chosen.tier is LocalityTier.NODE
+    assert decision.refused == {
+        "beta": Refusal.FULL,
+        "gamma": Refusal.INCOMPATIBLE,
+        "delta": Refusal.DOWN,
+    }
+    assert decision.refusals == (
+        "beta is full: 10 of 10 sessions.",
+        "gamma has a version that does not fit: it speaks protocol 9.",
+        "delta is down.",
+    )
+
+
+def test_a_recovering_member_gets_a_tenth_of_its_new_repositories() -> None:
+    fleet = make_fleet(
+        make_member("alpha", state=MemberState.RECOVERING, effective_weight=0.1),
+        make_member("beta"),
+    )
+    keys = [f"gh/owner/repository-{number}" for number in range(1000)]
+    taken = sum(decide(fleet, make_image(key)).member == "alpha" for key in keys)
+    assert 50 < taken < 140, taken  # 1000 · 0.1 / 1.1 = 91
+
+
+def test_fifty_new_repositories_spread_over_idle_members() -> None:
+    fleet = idle_fleet("alpha", "beta", "gamma")
+    chosen = {decide(fleet, make_image(f"gh/owner/{number}")).member for number in range(50)}
+    assert chosen == {"alpha", "beta", "gamma"}
+
+
+# A large fleet
+
+
+def large_fleet(count: int = 200) -> Fleet:
+    return idle_fleet(*(f"m{number}" for number in range(count)))
+
+
+def test_a_large_fleet_is_not_considered_whole() -> None:
+    fleet = large_fleet()
+    image = make_image(node=[f"m{number}" for number in range(100)], built=["m150"])
+    considered = consider(fleet.members, image, rng=make_rng())
+    names = {member.name for member in considered}
+    assert len(names) == len(considered)
+    assert 16 <= len(names) <= 16 + 4 + 2
+    top = {member.name for member in rank_members(fleet.members, image.affinity_key)[:4]}
+    assert top <= names
+
+
+def test_the_nearest_holders_are_considered_first() -> None:
+    fleet = large_fleet()
+    image = make_image(
+        registry=[f"m{number}" for number in range(100)], node=["m190", "m191"], built=["m192"]
+    )
+    names = {member.name for member in consider(fleet.members, image, rng=make_rng())}
+    assert {"m190", "m191"} <= names
+
+
+def test_a_large_fleet_finds_its_one_holder() -> None:
+    decision = decide(large_fleet(), make_image(node=["m177"]))
+    assert (decision.member, decision.reason) == ("m177", Reason.HAS_IMAGE)
+
+
+def test_replicas_of_a_large_fleet_agree_on_a_new_image() -> None:
+    fleet, image = large_fleet(), make_image("gh/owner/new")
+    first = rank_members(fleet.members, "gh/owner/new")[0].name
+    assert {decide(fleet, image, seed=seed).member for seed in range(20)} == {first}
+
+
+# What holds always
+
+
+@given(fleet=fleets(), image=images(), exclude=st.frozensets(st.sampled_from(["m0", "m1", "m2"])))
+def test_never_a_refused_member_and_never_nobody_when_somebody_may(
+    fleet: Fleet, image: ImageView, exclude: frozenset[str]
+) -> None:
+    decision = decide(fleet, image, exclude=exclude)
+    found = eligible(fleet, now=NOW, exclude=exclude, settings=SETTINGS)
+    assert (decision.member is None) == (not found.members)
+    assert decision.member not in found.refused
+    assert decision.member not in exclude
+    assert not {candidate.member for candidate in decision.costs} & found.refused.keys()
+    assert decision.phrase
+    assert not decision.phrase.endswith(".")
+
+
+@settings(max_examples=40)
+@given(fleet=fleets(), image=images(), seed=st.integers(0, 5))
+def test_the_same_input_gives_the_same_decision(fleet: Fleet, image: ImageView, seed: int) -> None:
+    assert decide(fleet, image, seed=seed) == decide(fleet, image, seed=seed)
+
+
+@settings(max_examples=50)
+@given(fleet=fleets(), image=images())
+def test_the_choice_is_within_a_second_of_the_least_cost(fleet: Fleet, image: ImageView) -> None:
+    decision = decide(fleet, image)
+    totals = [candidate.cost.total for candidate in decision.costs]
+    if totals:
+        assert totals[0] <= min(totals) + 1.0
+
+
+@settings(max_examples=50)
+@given(fleet=fleets(max_size=8), image=images())
+def test_the_order_of_the_members_does_not_matter(fleet: Fleet, image: ImageView) -> None:
+    backwards = Fleet(fleet.members[::-1])
+    assert decide(fleet, image).member == decide(backwards, image).member
