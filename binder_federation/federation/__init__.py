@@ -1,0 +1,1 @@
+"""The redirector: from a launch link to the member where it is served best."""

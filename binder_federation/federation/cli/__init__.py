@@ -1,0 +1,1 @@
+"""The command `binderfed`: one module per subcommand, `main.py` puts them together."""

@@ -56,7 +56,7 @@ def add_page_routes(app: web.Application, *, pages: Pages | None = None) -> None
         [
             web.get("/", home),
             web.get("/about", about),
-            web.get("/v2/{launch_path:.*}", loading),
+            web.get(r"/v2/{launch_path:[\s\S]*}", loading),
             web.get("/repo/{user}/{repository}{path:(/.*)?}", old_link),
             web.get("/static/{digest}/{name}", static_file),
             web.get("/favicon.ico", old_icon),

@@ -1,0 +1,77 @@
+"""The federation as a web application."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from binder_federation import __version__
+from binder_federation.config.federation import FederationSettings
+from binder_federation.federation.context import CONTEXT, open_context
+from binder_federation.federation.describe import make_describe
+from binder_federation.federation.handlers import build, members, service
+from binder_federation.federation.handlers.pages import add_page_routes
+from binder_federation.federation.pages.render import Pages
+from binder_federation.runtime.web import (
+    add_security_headers,
+    error_middleware,
+    request_id_middleware,
+)
+
+MAX_REPORT_BYTES = 16 << 20
+TIDY_SECONDS = 5.0
+ANY_LAUNCH = r"/build/{path:[\s\S]*}"  # a `.` would leave out a decoded newline
+
+
+async def create_app(settings: FederationSettings) -> web.Application:
+    """The application for `settings`; it owns what it opens until it is cleaned up."""
+    app = web.Application(
+        middlewares=[request_id_middleware, error_middleware],
+        client_max_size=MAX_REPORT_BYTES,
+    )
+    resources = AsyncExitStack()
+    context = await resources.enter_async_context(open_context(settings))
+    app[CONTEXT] = context
+    app.on_response_prepare.append(add_security_headers)
+    app.on_startup.append(_start_loops)
+    app.on_cleanup.append(_closing(resources))
+    _add_api_routes(app)
+    add_page_routes(
+        app,
+        pages=Pages(
+            describe=make_describe(context.repositories),
+            providers=context.repositories.displays(),
+            version=__version__,
+            public_url=settings.public_url,
+            example=settings.example,
+        ),
+    )
+    return app
+
+
+def _add_api_routes(app: web.Application) -> None:
+    app.router.add_get(ANY_LAUNCH, build.build, allow_head=False)
+    app.router.add_route("OPTIONS", ANY_LAUNCH, build.preflight)
+    app.router.add_get("/api/members", members.list_members)
+    app.router.add_post("/api/members/{name}/report", members.take_report)
+    app.router.add_get("/api/repoproviders", service.repo_providers)
+    app.router.add_get("/api/openapi.json", service.openapi)
+    app.router.add_get("/health", service.health)
+    app.router.add_get("/versions", service.versions)
+    app.router.add_get("/metrics", service.metrics)
+
+
+async def _start_loops(app: web.Application) -> None:
+    context = app[CONTEXT]
+    for member in context.roster:
+        context.monitor.watch(member.name, member.url, is_draining=member.is_draining)
+    context.tasks.run_periodically(
+        context.launches.tidy, every_seconds=TIDY_SECONDS, name="tidy-launches"
+    )
+
+
+def _closing(resources: AsyncExitStack) -> Callable[[web.Application], Awaitable[None]]:
+    async def close(_app: web.Application) -> None:
+        await resources.aclose()
+
+    return close

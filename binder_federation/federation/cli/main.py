@@ -1,0 +1,60 @@
+"""The command `binderfed`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from binder_federation import __version__
+from binder_federation.federation.cli import launch, members, serve, up
+from binder_federation.runtime.errors import ServiceError
+
+EXAMPLES = """\
+first steps:
+  binderfed up                                   a federation of two members on this machine
+  binderfed launch gh/binder-examples/requirements/HEAD --open
+                                                 launch a repository and open it
+  binderfed members                              how the members are
+
+Each subcommand explains itself: binderfed launch --help
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0 done, 1 failed, 2 not understood."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except ServiceError as error:
+        print(f"binderfed: {error.message}", file=sys.stderr)
+        if error.advice:
+            print(f"  {error.advice}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="binderfed",
+        description="A federated router and load balancer across Binder clusters.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"binderfed {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (up, serve, launch, members):
+        module.add_command(commands)
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _version(_arguments: argparse.Namespace) -> int:
+    print(f"binderfed {__version__}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

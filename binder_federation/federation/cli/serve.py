@@ -1,0 +1,87 @@
+"""`binderfed serve`: one federation replica, from a YAML file."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from binder_federation.config.federation import FederationSettings
+from binder_federation.config.load import load_settings
+from binder_federation.federation.app import create_app
+from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.logs import configure_logs
+from binder_federation.runtime.processes import die_with_parent
+
+EXAMPLE = """\
+a configuration to begin with:
+
+  port: 8080
+  public_url: https://binder.example.org
+  members:
+    - name: uni-a
+      url: https://agent.binder.uni-a.example
+      credential: a-long-random-text      # the same in that agent's settings
+      weight: 2
+    - name: uni-b
+      url: https://agent.binder.uni-b.example
+      credential: another-one
+
+Variables of the environment come before the file: BINDERFED_PORT=9000,
+BINDERFED_PROVIDERS__GITHUB__TOKEN=…
+"""
+SHUTDOWN_SECONDS = 3.0
+
+
+class CannotListen(ServiceError):
+    """The address is taken, or not ours."""
+
+    code = "cannot_listen"
+
+
+def add_command(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "serve",
+        help="run the federation alone, from a YAML file",
+        description="Runs one replica of the federation; its members run elsewhere.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings, as YAML")
+    parser.add_argument("--host", help="the address to listen on")
+    parser.add_argument("--port", type=int, help="the port to listen on")
+    parser.add_argument(
+        "--die-with-parent", action="store_true", help="stop when the process that started it ends"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    if arguments.die_with_parent:
+        die_with_parent()
+    given = {"host": arguments.host, "port": arguments.port}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    settings = load_settings(FederationSettings, arguments.config, **overrides)
+    configure_logs(level=settings.log_level)
+    print(f"Federation at http://{settings.host}:{settings.port}", file=sys.stderr)
+    try:
+        web.run_app(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            print=None,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
+    except OSError as error:
+        raise CannotListen(
+            f"{settings.host}:{settings.port} cannot be listened on: "
+            f"{os.strerror(error.errno or 0)}.",
+            advice="Choose another one with --port.",
+        ) from error
+    return 0

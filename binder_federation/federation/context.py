@@ -1,0 +1,145 @@
+"""Everything that one federation replica owns, made once and closed in order."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import httpx
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from binder_federation import __version__
+from binder_federation.binder.providers import ProviderMetrics, Repositories, make_providers
+from binder_federation.binder.resolver import MemoryRefCache, Resolver
+from binder_federation.config.federation import FederationSettings
+from binder_federation.federation.dispatcher import Dispatcher
+from binder_federation.federation.fleet import FleetView
+from binder_federation.federation.launches import Launches
+from binder_federation.federation.lessons import Lessons
+from binder_federation.federation.locality.contract import LocalityStore
+from binder_federation.federation.locality.memory import MemoryLocalityStore
+from binder_federation.federation.member_stream import MemberStreams
+from binder_federation.federation.metrics import FederationMetrics
+from binder_federation.federation.own_checks import make_own_checks
+from binder_federation.federation.reports import Reports
+from binder_federation.federation.roster import Roster, make_roster
+from binder_federation.health.checks import HealthChecks
+from binder_federation.health.monitor import HealthMonitor
+from binder_federation.runtime.tasks import BackgroundTasks
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class FederationContext:
+    """What the handlers work with."""
+
+    settings: FederationSettings
+    clock: Clock
+    roster: Roster
+    repositories: Repositories
+    monitor: HealthMonitor
+    reports: Reports
+    store: LocalityStore
+    fleet: FleetView
+    launches: Launches
+    metrics: FederationMetrics
+    health_checks: HealthChecks
+    tasks: BackgroundTasks
+
+
+CONTEXT: web.AppKey[FederationContext] = web.AppKey("context", FederationContext)
+
+
+@asynccontextmanager
+async def open_context(settings: FederationSettings) -> AsyncIterator[FederationContext]:
+    """Make the context; leaving it ends every task and connection."""
+    async with AsyncExitStack() as stack:
+        headers = {"User-Agent": f"binder-federation/{__version__}"}
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
+        )
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
+        )
+        tasks = BackgroundTasks()
+        stack.push_async_callback(tasks.aclose)
+        context, resolver = _wire(settings, client=client, session=session, tasks=tasks)
+        stack.push_async_callback(resolver.aclose)
+        yield context
+
+
+def _wire(
+    settings: FederationSettings,
+    *,
+    client: httpx.AsyncClient,
+    session: aiohttp.ClientSession,
+    tasks: BackgroundTasks,
+) -> tuple[FederationContext, Resolver]:
+    clock: Clock = time.time
+    rng = random.Random()  # noqa: S311 - spreads load, keeps no secret
+    registry = CollectorRegistry()
+    metrics = FederationMetrics(registry)
+    roster = make_roster(settings.members)
+    repositories = Repositories(
+        make_providers(settings.providers, client, metrics=ProviderMetrics.make(registry))
+    )
+    store = MemoryLocalityStore()
+    reports = Reports(store=store)
+    monitor = HealthMonitor(
+        client=client,
+        settings=settings.health,
+        tasks=tasks,
+        clock=clock,
+        rng=rng,
+        registry=registry,
+    )
+    fleet = FleetView(
+        roster=roster,
+        monitor=monitor,
+        reports=reports,
+        store=store,
+        health_settings=settings.health,
+        estimates=settings.estimates,
+    )
+    resolver = Resolver(
+        providers=repositories.providers,
+        cache=MemoryRefCache(),
+        settings=settings.providers,
+        clock=clock,
+    )
+    dispatcher = Dispatcher(
+        roster=roster,
+        repositories=repositories,
+        resolver=resolver,
+        fleet=fleet,
+        streams=MemberStreams(
+            session=session,
+            connect_seconds=settings.launch.connect_seconds,
+            silence_seconds=settings.launch.silence_seconds,
+        ),
+        lessons=Lessons(store=store, reports=reports, monitor=monitor),
+        metrics=metrics,
+        settings=settings.launch,
+        health_settings=settings.health,
+        clock=clock,
+        rng=rng,
+    )
+    context = FederationContext(
+        settings=settings,
+        clock=clock,
+        roster=roster,
+        repositories=repositories,
+        monitor=monitor,
+        reports=reports,
+        store=store,
+        fleet=fleet,
+        launches=Launches(runner=dispatcher, settings=settings.launch, tasks=tasks, clock=clock),
+        metrics=metrics,
+        health_checks=make_own_checks(roster=roster, monitor=monitor, tasks=tasks),
+        tasks=tasks,
+    )
+    return context, resolver

@@ -1,0 +1,130 @@
+"""`/build/<provider>/<spec>`: a launch as an event stream, resumable.
+
+Everything that can be told before the launch begins gets its own HTTP status. A
+browser's EventSource hides the body of anything but a 200, so there the failure
+is the stream's only event (docs/decisions/0002-errors-of-the-event-stream.md).
+"""
+
+import asyncio
+from urllib.parse import unquote
+
+import structlog
+from aiohttp import web
+
+from binder_federation.binder.errors import InvalidSpec
+from binder_federation.binder.events import KEEPALIVE, encode_event, failed_event
+from binder_federation.binder.spec import split_path
+from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.federation.handlers.public_url import client_address, public_url
+from binder_federation.federation.launch_request import LaunchRequest
+from binder_federation.federation.launches import Launch, parse_event_id
+from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.web import error_response, raw_path_after
+
+log = structlog.get_logger(__name__)
+
+STREAM_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+    "Access-Control-Allow-Origin": "*",
+}
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+async def preflight(_request: web.Request) -> web.StreamResponse:
+    """`OPTIONS`: a page of any origin may launch."""
+    return web.Response(status=204, headers=PREFLIGHT_HEADERS)
+
+
+async def build(request: web.Request) -> web.StreamResponse:
+    """`GET`: begin a launch, or go on with the one that `Last-Event-ID` names."""
+    context = request.app[CONTEXT]
+    try:
+        _check_accepts_stream(request)
+        launch, seen = _resumed(context, request)
+        if launch is None:
+            launch = context.launches.begin(_read(context, request))
+        elif launch.log.is_finished and seen >= launch.log.last_number:
+            return web.Response(status=204, headers={"Access-Control-Allow-Origin": "*"})
+    except ServiceError as error:
+        return await _refuse(request, error)
+    return await _stream(context, request, launch, seen)
+
+
+def _check_accepts_stream(request: web.Request) -> None:
+    accept = request.headers.get("Accept", "*/*")
+    if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
+        raise InvalidSpec(
+            "This address answers with an event stream.",
+            advice="Send the header Accept: text/event-stream.",
+        )
+
+
+def _resumed(context: FederationContext, request: web.Request) -> tuple[Launch | None, int]:
+    given = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
+    parsed = parse_event_id(given)
+    if parsed is None:
+        return None, 0
+    launch = context.launches.find(parsed[0])
+    return (launch, parsed[1]) if launch is not None else (None, 0)
+
+
+def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
+    raw_path = raw_path_after(request, "/build/")
+    spec = context.repositories.parse(raw_path)
+    _, raw_spec = split_path(raw_path)
+    avoid = request.query.get("avoid", "")
+    return LaunchRequest(
+        spec=spec,
+        raw_spec=raw_spec,
+        client_address=client_address(request),
+        launch_host=public_url(request, context.settings.public_url),
+        origin=request.headers.get("Origin", ""),
+        avoid=frozenset(unquote(name) for name in avoid.split(",") if name),
+        is_build_only=request.query.get("build_only", "").lower() == "true",
+    )
+
+
+async def _refuse(request: web.Request, error: ServiceError) -> web.StreamResponse:
+    if "text/event-stream" not in request.headers.get("Accept", ""):
+        response = error_response(error)
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+    is_browser = "Sec-Fetch-Mode" in request.headers
+    return web.Response(
+        status=200 if is_browser else error.status,
+        headers=STREAM_HEADERS,
+        body=encode_event(failed_event(error)),
+    )
+
+
+async def _stream(
+    context: FederationContext, request: web.Request, launch: Launch, seen: int
+) -> web.StreamResponse:
+    keepalive = context.settings.launch.keepalive_seconds
+    response = web.StreamResponse(headers={**STREAM_HEADERS, "X-Binder-Launch": launch.id})
+    with context.launches.watching(launch), context.metrics.streams.track_inprogress():
+        await response.prepare(request)
+        while not (launch.log.is_finished and seen >= launch.log.last_number):
+            if not await launch.log.wait_beyond(seen, timeout_seconds=keepalive):
+                await response.write(KEEPALIVE)
+            for number, event in launch.log.after(seen):
+                await response.write(encode_event(event, launch.event_id(number)))
+                seen = number
+    await _hold(response, context.settings.launch.hold_seconds, keepalive)
+    return response
+
+
+async def _hold(response: web.StreamResponse, seconds: float, keepalive: float) -> None:
+    """Leave the closing to the client: an EventSource whose server closes reconnects."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (left := until - loop.time()) > 0:
+        await asyncio.sleep(min(left, keepalive))
+        await response.write(KEEPALIVE)

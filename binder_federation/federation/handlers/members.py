@@ -1,0 +1,76 @@
+"""`/api/members`: how the members are, and where their reports come in."""
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from binder_federation.binder.errors import NotAuthorized
+from binder_federation.binder.messages import Report
+from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.federation.roster import Member
+from binder_federation.runtime.errors import Fault, ServiceError
+from binder_federation.runtime.web import json_ok
+
+
+class InvalidReport(ServiceError):
+    """The body is no report."""
+
+    code = "invalid_report"
+    status = 400
+    fault = Fault.REQUEST
+
+
+async def list_members(request: web.Request) -> web.Response:
+    """`GET /api/members`: every member with its state, load and checks."""
+    context = request.app[CONTEXT]
+    now = context.clock()
+    members = [await _describe(context, member, now) for member in context.roster]
+    return json_ok({"members": members})
+
+
+async def take_report(request: web.Request) -> web.Response:
+    """`POST /api/members/{name}/report`: what an agent says about its own member."""
+    context = request.app[CONTEXT]
+    name = request.match_info["name"]
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credential:
+        raise NotAuthorized(
+            "A report needs the member's credential.",
+            advice="Send it in the header Authorization: Bearer ….",
+        )
+    member = context.roster.authenticate(name, credential.strip())
+    report = _parse(await request.read())
+    if report.member != member.name:
+        raise NotAuthorized(f"{member.name} may report about itself only.")
+    reply = await context.reports.accept(report, now=context.clock())
+    context.metrics.reports.labels(member.name).inc()
+    return json_ok(reply.model_dump())
+
+
+def _parse(body: bytes) -> Report:
+    try:
+        return Report.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise InvalidReport(f"The report cannot be used: {where}: {first['msg']}.") from error
+
+
+async def _describe(context: FederationContext, member: Member, now: float) -> dict[str, Any]:
+    health = context.monitor.health(member.name)
+    load = context.reports.load(member.name, now=now)
+    state = "draining" if member.is_draining else health.state.value
+    return {
+        "name": member.name,
+        "url": member.url,
+        "state": state,
+        "reason": health.reason,
+        "since": round(health.since, 3),
+        "weight": member.weight,
+        "effective_weight": round(context.fleet.effective_weight(member, now=now), 3),
+        "load": load.model_dump() if load else None,
+        "images": await context.store.image_count(member.name),
+        "checks": [check.model_dump() for check in context.reports.checks(member.name, now=now)],
+        "incompatibility": context.reports.incompatibility(member.name) or None,
+    }

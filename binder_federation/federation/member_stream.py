@@ -1,0 +1,94 @@
+"""One member's `/build` stream, read under deadlines.
+
+Whatever goes wrong with the connection (refused, reset, closed too early, silent
+too long, 5xx, not an event stream) is one error: `MemberUnreachable`. aiohttp's
+client reads these streams, for its parser in C: thousands are open at once.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from binder_federation.binder.errors import MemberUnreachable, QuotaExceeded
+from binder_federation.binder.events import Event, StreamMessage, StreamParser, event_from_json
+
+log = structlog.get_logger(__name__)
+
+
+class MemberStreams:
+    """Opens members' streams over one shared session."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        connect_seconds: float,
+        silence_seconds: float,
+    ) -> None:
+        self._session = session
+        self._silence_seconds = silence_seconds
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_seconds, sock_read=silence_seconds
+        )
+
+    async def events(
+        self, member: str, url: URL, *, build_token: str
+    ) -> AsyncGenerator[Event, None]:
+        """The events of the stream at `url`, ending with the final one.
+
+        Raises `MemberUnreachable` when the stream breaks, `QuotaExceeded` on a 429.
+        """
+        async with aclosing(self._messages(member, url, build_token)) as messages:
+            async for message in messages:
+                event = _event(member, message)
+                yield event
+                if event.phase.is_final:
+                    return
+        raise MemberUnreachable(f"{member} closed the stream before the launch had ended.")
+
+    async def _messages(
+        self, member: str, url: URL, build_token: str
+    ) -> AsyncGenerator[StreamMessage, None]:
+        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {build_token}"}
+        parser = StreamParser()
+        try:
+            async with self._session.get(
+                url, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                _check_answer(member, response)
+                async for chunk in response.content.iter_any():
+                    for message in parser.feed(chunk):
+                        yield message
+        except aiohttp.ConnectionTimeoutError as error:
+            raise MemberUnreachable(f"{member} does not answer.") from error
+        except TimeoutError as error:
+            raise MemberUnreachable(
+                f"{member} has been silent for {self._silence_seconds:.0f} seconds."
+            ) from error
+        except aiohttp.ClientConnectorError as error:
+            raise MemberUnreachable(f"{member} does not answer.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise MemberUnreachable(f"{member} stopped answering.") from error
+        except ValueError as error:
+            raise MemberUnreachable(f"{member} sent what is no event stream.") from error
+
+
+def _check_answer(member: str, response: aiohttp.ClientResponse) -> None:
+    if response.status == 200 and response.content_type == "text/event-stream":
+        return
+    log.warning("member_refused_launch", member=member, status=response.status)
+    if response.status == 429:
+        raise QuotaExceeded(f"{member} is full.")
+    if response.status in (401, 403):
+        raise MemberUnreachable(f"{member} does not accept launches from this federation.")
+    raise MemberUnreachable(f"{member} answered with status {response.status}.")
+
+
+def _event(member: str, message: StreamMessage) -> Event:
+    try:
+        return event_from_json(message.data)
+    except ValueError as error:
+        raise MemberUnreachable(f"{member} sent an event that cannot be read.") from error

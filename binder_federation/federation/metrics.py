@@ -1,0 +1,68 @@
+"""The federation's metrics, in a registry of their own. Labels are bounded: no repositories."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from binder_federation.binder.events import Event, Phase
+from binder_federation.federation.core.choose import Decision
+from binder_federation.federation.outcomes import FailedAttempt
+
+_BUCKETS = (0.5, 1, 2, 3, 5, 8, 15, 30, 60, 120, 240, 480, 960)
+
+
+class FederationMetrics:
+    """Counts decisions, attempts and launches."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._decisions = Counter(
+            "binderfed_decisions_total",
+            "Decisions by the member chosen and the reason",
+            ["member", "reason"],
+            registry=registry,
+        )
+        self._attempts = Counter(
+            "binderfed_attempts_total",
+            "Attempts at a member by outcome: ready, quota, or whose fault the failure was",
+            ["member", "outcome"],
+            registry=registry,
+        )
+        self._launches = Counter(
+            "binderfed_launches_total",
+            "Launches that ended, by outcome: ready, or the failure's code",
+            ["outcome"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "binderfed_attempt_duration_seconds",
+            "Seconds from the decision to ready, for attempts that got there",
+            ["member"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.streams = Gauge(
+            "binderfed_streams_in_flight", "Event streams open to visitors", registry=registry
+        )
+        self.reports = Counter(
+            "binderfed_reports_total", "Reports taken in, by member", ["member"], registry=registry
+        )
+
+    def count_decision(self, decision: Decision) -> None:
+        """A decision was made."""
+        self._decisions.labels(decision.member or "none", decision.reason.value).inc()
+
+    def count_attempt(self, member: str, failure: FailedAttempt | None, seconds: float) -> None:
+        """An attempt ended."""
+        if failure is None:
+            self._attempts.labels(member, "ready").inc()
+            self._seconds.labels(member).observe(seconds)
+        else:
+            outcome = "quota" if failure.is_quota else failure.fault.value
+            self._attempts.labels(member, outcome).inc()
+
+    def count_end(self, last: Event | None) -> None:
+        """A launch ended with the event `last`."""
+        if last is None or last.phase is Phase.READY:
+            outcome = "ready" if last else "none"
+        else:
+            outcome = str(last.fields.get("code", "failed"))[:40]
+        self._launches.labels(outcome).inc()

@@ -1,0 +1,31 @@
+"""Members and a federation for the tests of this folder."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.support.fake_member import FakeMember
+from tests.support.federation_server import FederationServer, running_federation
+
+
+@pytest.fixture
+async def alpha() -> AsyncIterator[FakeMember]:
+    member = FakeMember("alpha")
+    await member.start()
+    yield member
+    await member.stop()
+
+
+@pytest.fixture
+async def beta() -> AsyncIterator[FakeMember]:
+    member = FakeMember("beta")
+    await member.start()
+    yield member
+    await member.stop()
+
+
+@pytest.fixture
+async def federation(alpha: FakeMember, beta: FakeMember) -> AsyncIterator[FederationServer]:
+    async with AsyncExitStack() as stack:
+        yield await stack.enter_async_context(running_federation([alpha, beta]))

@@ -1,0 +1,54 @@
+"""A stream that is cut goes on where it was, as the same launch."""
+
+from binder_federation.binder.events import Phase
+from tests.support.fake_member import FakeMember
+from tests.support.federation_server import FederationServer
+
+
+async def test_a_cut_stream_goes_on_after_the_last_event_seen(
+    federation: FederationServer, alpha: FakeMember, beta: FakeMember
+) -> None:
+    for member in (alpha, beta):
+        member.hold(Phase.LAUNCHING)
+    first = await federation.launch(most_events=3)
+    for member in (alpha, beta):
+        member.go_on()
+
+    rest = await federation.launch(headers={"Last-Event-ID": first.ids[-1]})
+
+    assert rest.last.phase is Phase.READY
+    launches = {event_id.rpartition(":")[0] for event_id in first.ids + rest.ids}
+    assert len(launches) == 1, "a client that reconnects gets its own launch back"
+    numbers = [int(event_id.rpartition(":")[2]) for event_id in first.ids + rest.ids]
+    assert numbers == list(range(1, len(numbers) + 1)), "nothing twice, nothing lost"
+    assert len(alpha.paths) + len(beta.paths) == 1
+
+
+async def test_a_client_that_has_seen_the_end_is_told_to_stop(
+    federation: FederationServer,
+) -> None:
+    seen = await federation.launch()
+
+    again = await federation.launch(headers={"Last-Event-ID": seen.ids[-1]})
+
+    assert again.status == 204
+    assert not again.events
+
+
+async def test_an_unknown_launch_begins_anew(federation: FederationServer) -> None:
+    for nonsense in ("gone:3", ":", "x:y", "x:-1", "x:" + "9" * 40):
+        seen = await federation.launch(headers={"Last-Event-ID": nonsense})
+        assert seen.last.phase is Phase.READY
+        assert seen.ids[0].endswith(":1")
+
+
+async def test_many_clients_of_one_repository_cause_one_build(
+    federation: FederationServer, alpha: FakeMember, beta: FakeMember
+) -> None:
+    import asyncio
+
+    seen = await asyncio.gather(*(federation.launch() for _ in range(50)))
+
+    assert all(one.last.phase is Phase.READY for one in seen)
+    members = {one.last.fields["member"] for one in seen}
+    assert len(members) == 1, f"the first decision holds the lease for all: {members}"

@@ -1,0 +1,103 @@
+"""A real federation on loopback, with the members of a test."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from aiohttp import web
+
+from binder_federation.binder.events import Event, StreamParser, event_from_json
+from binder_federation.config.federation import FederationSettings
+from binder_federation.federation.app import create_app
+from binder_federation.federation.context import CONTEXT, FederationContext
+from tests.support.eventually import eventually
+from tests.support.fake_member import FakeMember
+
+SHA = "1" * 40
+"""A full commit id needs no provider to be resolved."""
+
+
+@dataclass
+class Seen:
+    """A stream as a client saw it: events and their ids."""
+
+    status: int
+    events: list[Event] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def last(self) -> Event:
+        return self.events[-1]
+
+    @property
+    def phases(self) -> list[str]:
+        return [event.phase.value for event in self.events]
+
+
+@dataclass
+class FederationServer:
+    """The federation under test."""
+
+    url: str
+    client: httpx.AsyncClient
+    context: FederationContext
+
+    async def wait_until_up(self, *names: str) -> None:
+        async def are_up() -> bool:
+            members = (await self.client.get("/api/members")).json()["members"]
+            up = {member["name"] for member in members if member["state"] == "up"}
+            return up >= set(names)
+
+        await eventually(are_up, what=f"{', '.join(names)} to be up")
+
+    async def launch(
+        self,
+        path: str = f"gh/owner/repository/{SHA}",
+        *,
+        most_events: int = 10_000,
+        headers: dict[str, str] | None = None,
+        query: str = "",
+    ) -> Seen:
+        """Follow a launch to its end, or for `most_events` events."""
+        all_headers = {"Accept": "text/event-stream", **(headers or {})}
+        parser = StreamParser()
+        async with self.client.stream(
+            "GET", f"/build/{path}{query}", headers=all_headers
+        ) as answer:
+            seen = Seen(answer.status_code)
+            async for chunk in answer.aiter_bytes():
+                for message in parser.feed(chunk):
+                    seen.events.append(event_from_json(message.data))
+                    seen.ids.append(message.event_id)
+                    if seen.last.phase.is_final or len(seen.events) >= most_events:
+                        return seen
+        return seen
+
+
+@asynccontextmanager
+async def running_federation(
+    members: Sequence[FakeMember], **settings: Any
+) -> AsyncIterator[FederationServer]:
+    """A federation of these members, which are expected to be up at first."""
+    quick: dict[str, Any] = {
+        "health": {"probe_every_seconds": 0.2, "probe_timeout_seconds": 1.0},
+        "launch": {"silence_seconds": 1.0, "hold_seconds": 0.2},
+        "members": [{"name": m.name, "url": m.url, "credential": m.credential} for m in members],
+    }
+    for name, value in settings.items():
+        quick[name] = {**quick[name], **value} if isinstance(quick.get(name), dict) else value
+    app = await create_app(FederationSettings(**quick))
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+            server = FederationServer(url, client, app[CONTEXT])
+            await server.wait_until_up(*(member.name for member in members))
+            yield server
+    finally:
+        await runner.cleanup()
