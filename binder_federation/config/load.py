@@ -26,10 +26,12 @@ def load_settings(kind: type[SettingsT], path: Path | None = None, **overrides: 
     """Settings of `kind`: `overrides`, over the environment, over the YAML file at `path`."""
     from_file = read_yaml(path) if path else {}
     try:
-        from_environment = EnvSettingsSource(kind)()
+        from_environment: dict[str, Any] = EnvSettingsSource(kind)()
         return kind(**merged(from_file, from_environment, overrides))
     except SettingsError as error:
-        raise ConfigurationError(f"A variable of the environment cannot be used: {error}.") from error
+        raise ConfigurationError(
+            f"A variable of the environment cannot be used: {error}."
+        ) from error
     except ValidationError as error:
         raise ConfigurationError(_sentence(error, path)) from error
 
@@ -40,8 +42,10 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for name, value in layer.items():
             below = result.get(name)
-            both = isinstance(below, Mapping) and isinstance(value, Mapping)
-            result[name] = merged(below, value) if both else value
+            if isinstance(below, Mapping) and isinstance(value, Mapping):
+                result[name] = merged(below, value)
+            else:
+                result[name] = value
     return result
 
 

@@ -18,6 +18,7 @@ from yarl import URL
 from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
 from binder_federation.binder.events import Event, Phase, failed_event
 from binder_federation.binder.providers import Repositories
+from binder_federation.binder.providers.refs import short_ref
 from binder_federation.binder.resolver import ResolvedSpec, Resolver
 from binder_federation.config.federation import HealthSettings, LaunchSettings
 from binder_federation.federation.core.choose import Decision, choose
@@ -87,7 +88,7 @@ class Dispatcher:
 
     async def _run(self, launch: Launch) -> None:
         spec = launch.request.spec
-        launch.log.append(Event(Phase.WAITING, f"Looking up {spec.ref} of {spec.repository}.\n"))
+        launch.log.append(Event(Phase.WAITING, f"Looking up {short_ref(spec.ref)} of {spec.repository}.\n"))
         resolved = await self._resolver.resolve(spec)
         if resolved.note:
             launch.log.append(Event(Phase.WAITING, f"{resolved.note}\n"))

@@ -26,7 +26,7 @@ class Narrator:
         """The first event of the attempt: the member and why it was chosen."""
         phrase = self._decision.phrase
         if failed_before is None:
-            return self._add(Event(Phase.WAITING, f"{phrase[:1].upper()}{phrase[1:]}.\n"))
+            return self._add(Event(Phase.WAITING, f"{phrase}.\n"))
         message = f"{failed_before.sentence} Going on at {self._decision.member}.\n"
         return self._add(Event(Phase.WAITING, message, {"failover": True}))
 

@@ -22,6 +22,11 @@ def is_commit_id(ref: str) -> bool:
     return _COMMIT_ID.fullmatch(ref) is not None
 
 
+def short_ref(ref: str) -> str:
+    """`ref` for people: a commit id is cut to its first seven digits."""
+    return f"commit {ref[:7]}" if is_commit_id(ref) else ref
+
+
 def looks_abbreviated(ref: str) -> bool:
     """Could be the beginning of a commit id."""
     return _ABBREVIATED_COMMIT_ID.fullmatch(ref) is not None
