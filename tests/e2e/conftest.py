@@ -1,5 +1,6 @@
 """What browser tests share."""
 
 from tests.support.browser import browser, page, page_errors
+from tests.support.page_modules import modules
 
-__all__ = ["browser", "page", "page_errors"]
+__all__ = ["browser", "modules", "page", "page_errors"]

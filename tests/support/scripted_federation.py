@@ -94,6 +94,13 @@ class ScriptedLaunch:
         self.connection += 1
         await self._wake()
 
+    async def wait_beyond(self, seen: int, connection: int) -> None:
+        """Return when there is an event after `seen`, or `connection` was cut."""
+        async with self.changed:
+            await self.changed.wait_for(
+                lambda: len(self.events) > seen + 1 or self.connection != connection
+            )
+
     async def _wake(self) -> None:
         async with self.changed:
             self.changed.notify_all()
@@ -169,10 +176,7 @@ class ScriptedFederation:
                 for number in range(seen + 1, len(launch.events)):
                     seen = number
                     await response.write(encode_event(launch.events[number], f"{launch.id}:{seen}"))
-                async with launch.changed:
-                    await launch.changed.wait_for(
-                        lambda: len(launch.events) > seen + 1 or launch.connection != connection
-                    )
+                await launch.wait_beyond(seen, connection)
         except ConnectionResetError:
             pass  # the page went away, as pages do
         finally:
