@@ -2,7 +2,7 @@
 
 A group is a repository. The next place goes to the group that has the fewest
 places now, among equals to the one that was served longest ago, and inside a
-group to whoever came first. So a repository with sixty requests waits behind its
+group to whoever came first (the lowest id). So a repository with sixty requests waits behind its
 own, and not everybody else behind it (mybinder.org, 2019-03-24).
 """
 
@@ -76,21 +76,23 @@ class FairQueue:
 
         Served in turn, as `take_next` would with every place given back in between.
         """
-        groups = {group: iter(entries) for group, entries in self._waiting.items()}
-        turns = [(*self._need(group), group) for group in groups]
+        left = {group: deque(entries) for group, entries in self._waiting.items()}
+        turns = [(self._need(group), group) for group in left]
         heapq.heapify(turns)
         order: dict[int, int] = {}
         while turns:
-            held, _, group = heapq.heappop(turns)
-            entry = next(groups[group], None)
-            if entry is not None:
-                order[entry] = len(order) + 1
-                heapq.heappush(turns, (held + 1, self._served + len(order), group))
+            (held, _, entry), group = heapq.heappop(turns)
+            order[entry] = len(order) + 1
+            left[group].popleft()
+            if left[group]:
+                need = (held + 1, self._served + len(order), left[group][0])
+                heapq.heappush(turns, (need, group))
         return order
 
-    def _need(self, group: str) -> tuple[int, int]:
-        """The least is served next."""
-        return self._held.get(group, 0), self._last_served.get(group, 0)
+    def _need(self, group: str) -> tuple[int, int, int]:
+        """The least is served next: few places, served long ago, here first."""
+        first = self._waiting[group][0]
+        return self._held.get(group, 0), self._last_served.get(group, 0), first
 
     def _forget_if_idle(self, group: str) -> None:
         if not self._waiting.get(group):
