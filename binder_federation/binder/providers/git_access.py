@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 import httpx
 
-from binder_federation.binder.errors import InvalidSpec, ProviderUnavailable, SpecBanned
+from binder_federation.binder.errors import (
+    InvalidSpec,
+    ProviderUnavailable,
+    RepositoryNotFound,
+    SpecBanned,
+)
 from binder_federation.binder.providers.addresses import Address, AddressGuard
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.binder.providers.git_environment import PROXY_VARIABLES, inherited
@@ -104,7 +109,7 @@ def _redirected(text: str) -> GitUrl:
     try:
         url = parse_git_url(text)
     except InvalidSpec as error:
-        raise SpecBanned("The repository's host redirects to something else.") from error
+        raise RepositoryNotFound("The repository's URL leads to no repository.") from error
     if url.protocol not in _HTTP:
         raise SpecBanned(f"The repository's host redirects to {url.protocol}://.")
     return url

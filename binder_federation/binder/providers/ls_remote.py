@@ -61,8 +61,10 @@ def _candidates(ref: str) -> list[str]:
     for the commit that it points to (`^{}`)."""
     if ref == "HEAD":
         return ["HEAD"]
-    names = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/{ref}"]
-    return [f"{ref}^{{}}", ref, *names] if ref.startswith("refs/") else names
+    names = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}"]
+    if ref.startswith("refs/"):
+        names = [ref, *names]
+    return [spelling for name in names for spelling in (f"{name}^{{}}", name)]
 
 
 def _listed(output: str) -> dict[str, str]:

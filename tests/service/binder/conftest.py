@@ -1,0 +1,31 @@
+"""Real servers for the providers' tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.fake_github import FakeGitHub
+from tests.support.git_server import GitServer
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """What the providers ask with."""
+    async with httpx.AsyncClient(timeout=5) as client:
+        yield client
+
+
+@pytest.fixture
+async def github(tmp_path: Path) -> AsyncIterator[FakeGitHub]:
+    """A GitHub without repositories."""
+    async with FakeGitHub(tmp_path / "github") as github:
+        yield github
+
+
+@pytest.fixture
+async def git_server(tmp_path: Path) -> AsyncIterator[GitServer]:
+    """A git host without repositories."""
+    async with GitServer(tmp_path / "git") as server:
+        yield server
