@@ -1,5 +1,6 @@
 """A real agent on loopback, on a fake stack."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,8 +76,12 @@ class AgentServer:
         query: str = "",
         claims: BuildClaims | None = None,
         headers: dict[str, str] | None = None,
+        begun: asyncio.Event | None = None,
     ) -> Seen:
-        """Follow a launch to its end, or until an event of phase `until`, then leave."""
+        """Follow a launch to its end, or until an event of phase `until`, then leave.
+
+        `begun` is set when the first event has come.
+        """
         claims = claims or BuildClaims(audience=path)
         token = sign_build_token(CREDENTIAL, claims, now=time.time())
         sent = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
@@ -89,6 +94,8 @@ class AgentServer:
                 for message in parser.feed(chunk):
                     seen.events.append(event_from_json(message.data))
                     seen.keepalives = parser.comments
+                    if begun is not None:
+                        begun.set()
                     if seen.last.phase.is_final or seen.last.phase is until:
                         return seen
         return seen

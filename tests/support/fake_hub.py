@@ -59,6 +59,8 @@ class FakeHub:
         self.answers.set()
         self.last_activity = "2026-01-02T03:04:05.000000Z"
         self.slow_to_stop = False
+        self.cluster_quota_is_exceeded = False
+        """A start is refused with what Kubernetes says of its quota."""
         self.always: dict[str, int] = {}
         """Operation → the status that it answers with until it is removed."""
         self._next: dict[str, deque[int]] = {}
@@ -161,6 +163,8 @@ class FakeHub:
             if existing.pending == "spawn":
                 return web.Response(status=202)
             return _error(400, f"{name} is already running")
+        if self.cluster_quota_is_exceeded:
+            return _error(403, 'pods "jupyter-x" is forbidden: exceeded quota: pods=200')
         body = await request.json()
         server = self.users[name] = FakeServer(options=body["user_options"])
         self.most_servers = max(self.most_servers, len(self.servers))

@@ -1,0 +1,51 @@
+"""A real server that takes members' reports, as the federation does, and keeps them."""
+
+import asyncio
+from typing import Self
+
+from aiohttp import web
+
+from binder_federation.binder.messages import Report, ReportReply
+
+
+class ReportReceiver:
+    """`async with ReportReceiver() as receiver`; `reports` is what came."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.authorizations: set[str] = set()
+        self.asks_for_whole = False
+        self.status = 200
+        self.refused = 0
+        self.url = ""
+        self._arrived = asyncio.Event()
+
+    async def next_report(self) -> Report:
+        """The next one that comes."""
+        self._arrived.clear()
+        async with asyncio.timeout(10):
+            await self._arrived.wait()
+        return self.reports[-1]
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=16 << 20)
+        app.router.add_post("/api/members/alpha/report", self._take)
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        if self.status != 200:
+            self.refused += 1
+            return web.json_response({"message": "no"}, status=self.status)
+        self.authorizations.add(request.headers["Authorization"])
+        self.reports.append(Report.model_validate_json(await request.read()))
+        self._arrived.set()
+        reply = ReportReply(send_whole_inventory=self.asks_for_whole)
+        self.asks_for_whole = False
+        return web.json_response(reply.model_dump())
