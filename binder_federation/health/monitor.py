@@ -130,16 +130,11 @@ class HealthMonitor:
             # A call that comes while the probe is under way asks for another one: what
             # its caller saw may be younger than the member's answer.
             watched.wake.clear()
-            try:
-                await self._probe(watched)
-            except Exception:  # a bug must not end the watch; it counts as no evidence
-                log.exception("probe_crashed", member=watched.name)
+            await self._probe(watched)
             await self._pause(watched)
 
     async def _probe(self, watched: _Watched) -> None:
-        result = await probe(
-            self._client, watched.url, timeout_seconds=self._settings.probe_timeout_seconds
-        )
+        result = await self._ask(watched)
         watched.last = result
         self._metrics.count_probe(watched.name, result)
         health = observe_probe(
@@ -150,6 +145,15 @@ class HealthMonitor:
             settings=self._settings,
         )
         self._swap(watched, health, result.reason)
+
+    async def _ask(self, watched: _Watched) -> ProbeResult:
+        timeout_seconds = self._settings.probe_timeout_seconds
+        try:
+            return await probe(self._client, watched.url, timeout_seconds=timeout_seconds)
+        except Exception:
+            # Whatever it is, nobody saw that the member is well, and the watch goes on.
+            log.exception("probe_crashed", member=watched.name)
+            return ProbeResult(passed=False, reason="probe_crashed")
 
     async def _pause(self, watched: _Watched) -> None:
         """Wait for the next probe's time, or for `probe_soon` but not less than the soonest."""

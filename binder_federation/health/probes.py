@@ -9,6 +9,7 @@ an answer the verdict stands. What a member sends is bounded in time and size.
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class _Answer:
 
 
 async def probe(client: httpx.AsyncClient, base_url: str, *, timeout_seconds: float) -> ProbeResult:
-    """Probe the member at `base_url`; a failure is an answer, nothing is raised.
+    """Probe the member at `base_url`; what a member can do wrong is an answer, not an error.
 
     Both requests are made at the same time, each with `timeout_seconds` to end.
     """
@@ -125,11 +126,12 @@ def _name_problem(error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.ConnectError):
         if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
             return "refused"
-        # getaddrinfo's error has no class that httpx keeps; anyio wraps refusals in groups.
-        return "unresolved" if "Name or service" in str(error) else "unreachable"
+        is_unresolved = any(isinstance(cause, socket.gaierror) for cause in causes)
+        return "unresolved" if is_unresolved else "unreachable"
     if isinstance(error, httpx.DecodingError):
         return "malformed"
-    return "reset" if isinstance(error, httpx.TransportError) else "unreachable"
+    is_cut = isinstance(error, httpx.NetworkError | httpx.ProtocolError)
+    return "reset" if is_cut else "unreachable"
 
 
 def _causes(error: BaseException) -> list[BaseException]:
