@@ -18,6 +18,7 @@ from binder_federation.cluster_agent.admission import Admission
 from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.checks import check_records, make_checks
 from binder_federation.cluster_agent.core.quotas import Quota
+from binder_federation.cluster_agent.encoded_events import EncodedEvents
 from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
@@ -49,6 +50,7 @@ class AgentContext:
     activity: Activity
     reporter: Reporter
     streams: LaunchStreams
+    encoded_events: EncodedEvents
     health_checks: HealthChecks
     metrics: AgentMetrics
     tasks: BackgroundTasks
@@ -160,6 +162,7 @@ def _wire(
             metrics=metrics,
         ),
         streams=LaunchStreams(launches=launches, tasks=tasks),
+        encoded_events=EncodedEvents(),
         health_checks=health_checks,
         metrics=metrics,
         tasks=tasks,

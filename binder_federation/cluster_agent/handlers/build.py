@@ -11,8 +11,8 @@ import structlog
 from aiohttp import web
 
 from binder_federation.binder.errors import InvalidSpec
-from binder_federation.binder.events import KEEPALIVE, Event, encode_event
-from binder_federation.cluster_agent.context import CONTEXT
+from binder_federation.binder.events import KEEPALIVE
+from binder_federation.cluster_agent.context import CONTEXT, AgentContext
 from binder_federation.cluster_agent.launches import LaunchRequest
 from binder_federation.cluster_agent.streams import LaunchStream, LaunchStreams
 from binder_federation.runtime.web import raw_path_after
@@ -58,7 +58,7 @@ async def build(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     stream = context.streams.open(launch)
     try:
-        await _relay(response, stream, keepalive_seconds=context.settings.keepalive_seconds)
+        await _relay(response, stream, context)
         await _hold(response, context.streams, context.settings.keepalive_seconds)
     except TimeoutError:
         log.info("stream_client_stalled")
@@ -78,14 +78,14 @@ def _check_accepts_stream(request: web.Request) -> None:
         )
 
 
-async def _relay(
-    response: web.StreamResponse, stream: LaunchStream, *, keepalive_seconds: float
-) -> None:
+async def _relay(response: web.StreamResponse, stream: LaunchStream, context: AgentContext) -> None:
     """Write what the launch tells until it has ended."""
     await _write(response, KEEPALIVE)  # the headers go out now, not with the first event
-    async with aclosing(stream.record.follow(idle_seconds=keepalive_seconds)) as batches:
+    follow = stream.record.follow(idle_seconds=context.settings.keepalive_seconds)
+    async with aclosing(follow) as batches:
         async for events in batches:
-            await _write(response, _encode(events) or KEEPALIVE)
+            data = b"".join(map(context.encoded_events.encode, events))
+            await _write(response, data or KEEPALIVE)
 
 
 async def _hold(
@@ -97,10 +97,6 @@ async def _hold(
     while not streams.is_stopping and (left := until - loop.time()) > 0:
         await streams.wait_for_stop(timeout_seconds=min(left, keepalive_seconds))
         await _write(response, KEEPALIVE)
-
-
-def _encode(events: list[Event]) -> bytes:
-    return b"".join(encode_event(event) for event in events)
 
 
 async def _write(response: web.StreamResponse, data: bytes) -> None:
