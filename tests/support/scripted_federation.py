@@ -117,6 +117,9 @@ class ScriptedFederation:
         self._refusals: list[int] = []
         self.refused = 0
         self._is_closing = False
+        self.answers = asyncio.Event()
+        """Cleared by a test, it lets requests for event streams wait for their answer."""
+        self.answers.set()
 
     async def next_launch(self) -> ScriptedLaunch:
         """The next launch that a page begins; TimeoutError if none does."""
@@ -144,6 +147,7 @@ class ScriptedFederation:
     async def close(self) -> None:
         """End the streams, so that the server can stop at once."""
         self._is_closing = True
+        self.answers.set()
         for launch in self._launches.values():
             await launch.hang_up()
 
@@ -158,6 +162,7 @@ class ScriptedFederation:
         )
 
     async def _build(self, request: web.Request) -> web.StreamResponse:
+        await self.answers.wait()
         if self._refusals:
             self.refused += 1
             return web.Response(status=self._refusals.pop(0))

@@ -44,9 +44,7 @@ export class LaunchView {
 
   /** One line that stays, such as a failover. */
   addNotice(text) {
-    const item = document.createElement("li");
-    item.textContent = text;
-    element("notices").append(item);
+    element("notices").append(makeText("p", "", text));
   }
 
   /** One line for as long as it is true; "" takes it away. */
