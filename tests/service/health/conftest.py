@@ -1,5 +1,6 @@
 """A scripted member and a client."""
 
+import ssl
 from collections.abc import AsyncIterator
 
 import httpx
@@ -16,7 +17,13 @@ async def member() -> AsyncIterator[ScriptedMember]:
     await scripted.stop()
 
 
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """Made once, as reading the authorities takes longer than most of these tests."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient() as opened:
+async def client(tls: ssl.SSLContext) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(verify=tls) as opened:
         yield opened
