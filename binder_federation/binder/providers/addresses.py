@@ -76,19 +76,23 @@ class AddressGuard:
         Raises `SpecBanned` when one of them is not, `RepositoryNotFound` when there is no
         such host, `ProviderUnavailable` when that cannot be found out now.
         """
-        addresses = await self._addresses(host)
+        addresses = _literal(host) or await self._look_up_in_time(host)
+        self._check(host, addresses)
+        return addresses
+
+    def check_literal(self, host: str) -> None:
+        """Raise `SpecBanned` when `host` is itself an address that is not allowed; a name may
+        still turn out to be one."""
+        self._check(host, _literal(host))
+
+    def _check(self, host: str, addresses: Sequence[Address]) -> None:
         if not all(self._rule(address) for address in addresses):
             raise SpecBanned(
                 f"The host {host} is not on the public internet, where repositories must be.",
                 advice="Only the operator of this service can allow other addresses.",
             )
-        return addresses
 
-    async def _addresses(self, host: str) -> Sequence[Address]:
-        try:
-            return [ipaddress.ip_address(host)]
-        except ValueError:
-            pass  # a name
+    async def _look_up_in_time(self, host: str) -> Sequence[Address]:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 addresses = await self._look_up(host)
@@ -103,3 +107,11 @@ class AddressGuard:
         if not addresses:
             raise RepositoryNotFound(f"The host {host} has no address.")
         return addresses
+
+
+def _literal(host: str) -> Sequence[Address]:
+    """The address that `host` is, or nothing when it is a name."""
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        return []

@@ -88,6 +88,7 @@ class GitProvider:
     async def resolve(self, spec: LaunchSpec, known: Resolved | None) -> Resolution:
         """What `git ls-remote` says; a full commit id is not asked for."""
         if is_commit_id(spec.ref):
+            self._access.check_url(spec.repository)
             return Resolved(spec.ref.lower())
         try:
             source = await self.source(spec)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
+import structlog
 
 from binder_federation.binder.errors import (
     InvalidSpec,
@@ -20,6 +21,7 @@ from binder_federation.binder.errors import (
 )
 from binder_federation.binder.providers.addresses import Address, AddressGuard
 from binder_federation.binder.providers.base import GitSource
+from binder_federation.binder.providers.git_commands import fetch_git_version
 from binder_federation.binder.providers.git_environment import PROXY_VARIABLES, inherited
 from binder_federation.binder.providers.git_pins import pinned_source
 from binder_federation.binder.providers.git_redirects import MOST_HOPS, fetch_redirect
@@ -27,7 +29,10 @@ from binder_federation.binder.providers.git_urls import GitUrl, parse_git_prefix
 from binder_federation.config.load import ConfigurationError
 from binder_federation.config.providers import ProviderSettings
 
+log = structlog.get_logger(__name__)
+
 _HTTP = ("http", "https")
+_FIRST_GIT_THAT_PINS = (2, 37)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class GitAccess:
         self._timeout_seconds = settings.timeout_seconds
         self._client = client
         self._guard = guard
+        self._is_git_pinning = False
 
     async def source_for_url(self, url: str) -> GitSource:
         """How git fetches `url` safely: a spec's repository, or a submodule (absolute only).
@@ -68,6 +74,15 @@ class GitAccess:
                 f"{parsed.host} did not answer within {self._timeout_seconds:g} seconds."
             ) from error
 
+    def check_url(self, url: str) -> None:
+        """What can be told of `url` without asking anybody. Raises `SpecBanned`."""
+        parsed = parse_git_url(url)
+        if self._is_trusted(parsed):
+            return
+        self._check_protocol(parsed)
+        if not self._is_private_allowed:
+            self._guard.check_literal(parsed.host)
+
     async def _follow(self, url: GitUrl) -> _Vetted:
         """Where `url` leads in the end, every hop vetted."""
         vetted = await self._vet(url)
@@ -81,18 +96,34 @@ class GitAccess:
         raise SpecBanned(f"The repository's URL redirects more than {MOST_HOPS} times.")
 
     async def _vet(self, url: GitUrl) -> _Vetted:
-        if any(url.is_within(prefix) for prefix in self._trusted):
+        if self._is_trusted(url):
             return _Vetted(url, is_trusted=True, addresses=None)
+        self._check_protocol(url)
+        if self._is_private_allowed or url.protocol == "file":
+            return _Vetted(url, is_trusted=False, addresses=None)
+        addresses = await self._guard.fetch_allowed(url.host)
+        if url.protocol in _HTTP and not url.is_address:
+            await self._ensure_git_pins()
+        return _Vetted(url, is_trusted=False, addresses=addresses)
+
+    async def _ensure_git_pins(self) -> None:
+        """Before git 2.37 the setting that pins addresses was ignored: then fetch nothing."""
+        if not self._is_git_pinning:
+            self._is_git_pinning = await fetch_git_version() >= _FIRST_GIT_THAT_PINS
+        if not self._is_git_pinning:
+            log.error("git_too_old", needed=_FIRST_GIT_THAT_PINS)
+            raise ProviderUnavailable("The git of this service is too old to fetch safely.")
+
+    def _is_trusted(self, url: GitUrl) -> bool:
+        return any(url.is_within(prefix) for prefix in self._trusted)
+
+    def _check_protocol(self, url: GitUrl) -> None:
         if url.protocol not in self._protocols:
             allowed = ", ".join(sorted(self._protocols)) or "none"
             raise SpecBanned(
                 f"Repositories may not be fetched with {url.protocol}:// here.",
                 advice=f"Protocols that may be used: {allowed}.",
             )
-        if self._is_private_allowed or url.protocol == "file":
-            return _Vetted(url, is_trusted=False, addresses=None)
-        addresses = await self._guard.fetch_allowed(url.host)
-        return _Vetted(url, is_trusted=False, addresses=addresses)
 
     def _source(self, vetted: _Vetted) -> GitSource:
         # A proxy would look the name up again and undo the check of its addresses.

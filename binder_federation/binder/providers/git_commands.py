@@ -8,6 +8,7 @@ and when git ended but left a helper behind.
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,13 @@ async def run_git(
         is_timed_out=is_timed_out,
         is_truncated=output.is_truncated,
     )
+
+
+async def fetch_git_version() -> tuple[int, ...]:
+    """The installed git's version, as in `(2, 39, 5)`; empty when it cannot be told."""
+    result = await run_git(["version"], deadline_seconds=10)
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", result.output)
+    return tuple(int(part) for part in match.groups(default="0")) if match else ()
 
 
 async def _drain(

@@ -89,6 +89,15 @@ async def test_a_full_commit_id_asks_nobody(git: RepoProvider, git_server: GitSe
     assert git_server.requests == []
 
 
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "http://127.0.0.1/a", "ssh://git@[::1]/a", "git@10.0.0.1:a"]
+)
+async def test_a_commit_id_is_no_way_around_the_rules(client: httpx.AsyncClient, url: str) -> None:
+    git = make_providers(ProviderSettings(), client)["git"]
+    with pytest.raises(SpecBanned):
+        await git.resolve(LaunchSpec("git", url, "a" * 40), None)
+
+
 async def test_what_is_missing_is_told_apart(
     git: RepoProvider, git_server: GitServer, repository: GitRepository
 ) -> None:

@@ -94,6 +94,22 @@ async def test_git_connects_to_the_address_that_was_checked(
     assert hosts == {f"git.example.test:{git_server.port}"}
 
 
+async def test_a_git_that_cannot_pin_fetches_nothing(
+    client: httpx.AsyncClient,
+    git_server: GitServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old_git = tmp_path / "bin" / "git"
+    old_git.parent.mkdir()
+    old_git.write_text("#!/bin/sh\necho git version 2.34.1\n")
+    old_git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old_git.parent}:{os.environ['PATH']}")
+    access = access_where(client, {"git.example.test": ["127.0.0.1"]})
+    with pytest.raises(ProviderUnavailable, match="too old"):
+        await access.source_for_url(f"http://git.example.test:{git_server.port}/a")
+
+
 async def test_proxies_are_left_out_where_addresses_are_checked(
     client: httpx.AsyncClient, git_server: GitServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
