@@ -115,6 +115,7 @@ class LocalHub:
         """Stop the hub, which ends its servers and the proxy; by force when it is too slow."""
         await self._end_process()
         await self._client.aclose()
+        await asyncio.to_thread(self._remove_all_but_log)
 
     def _new_run(self) -> HubSettings:
         local, launch = self._settings.local, self._settings.launch
@@ -209,6 +210,13 @@ class LocalHub:
     @property
     def _log_advice(self) -> str:
         return f"Its log is in {self._log_path}."
+
+    def _remove_all_but_log(self) -> None:
+        if not self._folders.hub.is_dir():
+            return
+        for path in self._folders.hub.iterdir():
+            if path != self._log_path:
+                remove_tree(path)
 
     def _log_tail(self) -> str:
         try:

@@ -20,6 +20,8 @@ class ImageRecordFile:
     """Where its packages are: `env/lib/python3.11/site-packages`."""
     start: str = ""
     """The repository's `start` script, which wraps the server's command."""
+    start_interpreter: str = ""
+    """What runs it, when it does not say so itself."""
     source_paths: tuple[str, ...] = ()
     """Folders of `content` that editable installs put on the path."""
 

@@ -29,7 +29,6 @@ def server_arguments(*, port: int, base_url: str, runs_as_root: bool) -> list[st
     return [f"--{name}={value}" for name, value in arguments.items()]
 
 
-def server_command(*, environment: Path, start: Path | None, arguments: list[str]) -> list[str]:
-    """The server, wrapped in the repository's `start` script if there is one."""
-    server = [str(environment / "bin/jupyter-lab"), *arguments]
-    return [str(start), *server] if start else server
+def server_command(*, environment: Path, start: list[str], arguments: list[str]) -> list[str]:
+    """The server, behind the command of the repository's `start` script if there is one."""
+    return [*start, str(environment / "bin/jupyter-lab"), *arguments]

@@ -155,7 +155,7 @@ class SessionSpawner(Spawner):  # type: ignore[misc] # the library has no types
         )
         command = server_command(
             environment=session.environment,
-            start=session.files / record.start if record.start else None,
+            start=_start_command(session, record),
             arguments=arguments,
         )
         with session.server_log.open("ab") as log_file:
@@ -208,3 +208,8 @@ class SessionSpawner(Spawner):  # type: ignore[misc] # the library has no types
     def _log_server_output(self) -> None:
         output = self._session.server_log.read_bytes()[-_LOG_TAIL_BYTES:]
         self.log.warning("%s ended early: %s", self._log_name, output.decode("utf-8", "replace"))
+
+
+def _start_command(session: SessionFolder, record: ImageRecordFile) -> list[str]:
+    script = [str(session.files / record.start)] if record.start else []
+    return [record.start_interpreter, *script] if record.start_interpreter else script
