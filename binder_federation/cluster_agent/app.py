@@ -12,7 +12,6 @@ from binder_federation.cluster_agent import activity, inventory, removal
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext, open_context
 from binder_federation.cluster_agent.handlers import build, service
 from binder_federation.cluster_agent.stacks.base import Stack
-from binder_federation.cluster_agent.stacks.choose import make_stack
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -44,7 +43,7 @@ def _context_of(
     settings: AgentSettings, stack: Stack | None
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     async def provide(app: web.Application) -> AsyncIterator[None]:
-        async with open_context(settings, stack or make_stack(settings)) as context:
+        async with open_context(settings, stack) as context:
             app[CONTEXT] = context
             await _start_loops(context)
             yield

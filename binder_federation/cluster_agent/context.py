@@ -28,6 +28,7 @@ from binder_federation.cluster_agent.removal import Removals
 from binder_federation.cluster_agent.reporter import Reporter
 from binder_federation.cluster_agent.sessions import Sessions
 from binder_federation.cluster_agent.stacks.base import Stack
+from binder_federation.cluster_agent.stacks.choose import make_stack
 from binder_federation.cluster_agent.streams import LaunchStreams
 from binder_federation.config.agent import AgentSettings
 from binder_federation.health.checks import HealthChecks
@@ -60,15 +61,16 @@ CONTEXT: web.AppKey[AgentContext] = web.AppKey("context", AgentContext)
 
 
 @asynccontextmanager
-async def open_context(settings: AgentSettings, stack: Stack) -> AsyncIterator[AgentContext]:
+async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIterator[AgentContext]:
     """Start the stack and make the context; leaving it ends every task, then the stack."""
     headers = {"User-Agent": f"binder-federation/{__version__}"}
     async with AsyncExitStack() as resources:
-        resources.push_async_callback(stack.aclose)
-        await stack.start()
         client = await resources.enter_async_context(
             httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
         )
+        stack = stack or make_stack(settings)
+        resources.push_async_callback(stack.aclose)
+        await stack.start()
         # The hub is next door: no proxy for outgoing requests leads to it. A launch keeps a
         # progress stream open, and the launcher limits how many there are.
         hub_client = await resources.enter_async_context(

@@ -6,9 +6,9 @@ from binder_federation.config.agent import AgentSettings
 
 
 def make_stack(settings: AgentSettings) -> Stack:
-    """The stack, not started. Raises `StackNotReady` when a package is missing."""
+    """The stack, not started. Raises `StackNotReady` when a package or a tool is missing."""
     try:
-        from binder_federation.cluster_agent.stacks.local.stack import LocalStack  # noqa: PLC0415
+        from binder_federation.cluster_agent.stacks.local.stack import LocalStack
     except ImportError as error:
         raise StackNotReady(
             f"The local stack needs the package {error.name}, which is not installed.",
