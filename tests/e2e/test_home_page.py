@@ -89,7 +89,7 @@ async def test_the_keyboard_is_enough(page: Page, federation: ScriptedFederation
 
 async def test_a_provider_can_be_picked(page: Page, federation: ScriptedFederation) -> None:
     await page.get_by_label("Where it is").select_option("git")
-    await page.get_by_label("Git repository URL").fill("https://github.com/o/r")
+    await page.get_by_label("URL of a git repository").fill("https://github.com/o/r")
     await expect(page.locator("#link-text")).to_have_text(
         f"{federation.url}/v2/git/https%3A%2F%2Fgithub.com%2Fo%2Fr/HEAD"
     )

@@ -126,6 +126,20 @@ async def test_a_picked_provider_decides(modules: Modules) -> None:
     assert "not an address of GitHub" in refused["error"]
 
 
+async def test_a_provider_s_own_pattern_is_asked(modules: Modules) -> None:
+    dated = {
+        "id": "dated",
+        "displayName": "Dated things",
+        "spec": {"validateRegex": r"\d{4}-\d\d"},
+        "repo": {"placeholder": "2018-05"},
+        "ref": {"enabled": False},
+    }
+    found = await modules.call("parse-link.js", "parseLink", "2018-05", [dated], "dated")
+    assert (found["repository"], found["ref"]) == ("2018-05", "")
+    refused = await modules.call("parse-link.js", "parseLink", "May", [dated], "dated")
+    assert refused["error"] == "Dated things takes an address like this: 2018-05."
+
+
 async def test_gitlab_s_own_provider_is_used_where_there_is_one(modules: Modules) -> None:
     gitlab = {
         "id": "gl",

@@ -34,7 +34,7 @@ async def test_pages_are_not_kept_and_allow_no_foreign_script(
 
 
 async def test_a_malformed_link_gets_a_page_with_its_status(client: aiohttp.ClientSession) -> None:
-    for path in ("/v2/gh/owner/name", "/v2/", "/v2/gh", "/v2/gh/" + "x" * 3000):
+    for path in ("/v2/gh/owner/name", "/v2/", "/v2/gh", "/v2/gh/" + "x" * 3000, "/v2/gh/o/r/a%0Ab"):
         async with client.get(path) as answer:
             assert answer.status == 400, path
             assert answer.content_type == "text/html"

@@ -6,61 +6,37 @@ connections and refusals. `/user/…` stands for the server that a launch ends a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from binder_federation.binder.errors import InvalidSpec
 from binder_federation.binder.events import Event, Phase, encode_event
-from binder_federation.binder.spec import split_path
+from binder_federation.binder.providers import Repositories, make_providers
+from binder_federation.config.providers import ProviderSettings
+from binder_federation.federation.describe import make_describe
 from binder_federation.federation.handlers.pages import add_page_routes
-from binder_federation.federation.pages.render import LaunchDescription, Pages
+from binder_federation.federation.pages.render import Pages
 from binder_federation.runtime.web import error_middleware
 
 DEADLINE_SECONDS = 10.0
 
-PROVIDERS: tuple[Mapping[str, Any], ...] = (
-    {
-        "displayName": "GitHub",
-        "id": "gh",
-        "spec": {"validateRegex": r"[^/]+/[^/]+/.+"},
-        "detect": {"regex": r"^(?:https?://(?:www\.)?github\.com/)(?<repo>[^/]+/[^/#?]+?)/?$"},
-        "repo": {"label": "GitHub repository name or URL", "placeholder": "owner/repository"},
-        "ref": {"enabled": True, "default": "HEAD"},
-    },
-    {
-        "displayName": "Git repository",
-        "id": "git",
-        "spec": {"validateRegex": r"[^/]+/.+"},
-        "repo": {"label": "Git repository URL", "placeholder": "https://example.org/name.git"},
-        "ref": {"enabled": True, "default": "HEAD"},
-    },
-)
+REPOSITORIES = Repositories(make_providers(ProviderSettings(), httpx.AsyncClient()))
+"""The real providers; nothing here asks them for more than their grammar."""
+
+PROVIDERS = REPOSITORIES.displays()
+
+describe = make_describe(REPOSITORIES)
 
 MEMBERS: tuple[dict[str, Any], ...] = (
     {"name": "alpha", "state": "up", "load": {"capacity": 8, "running": 2, "pending": 0}},
     {"name": "beta", "state": "recovering", "load": {"capacity": 8, "running": 0, "pending": 1}},
     {"name": "gamma", "state": "down", "load": None},
 )
-
-
-def describe(raw_path: str, /) -> LaunchDescription:
-    """`gh/owner/name/ref`, and any provider at all with a spec of one part and a ref."""
-    provider, spec = split_path(raw_path)
-    owner, _, rest = spec.partition("/")
-    if provider != "gh":
-        return LaunchDescription("Git repository", owner, rest, "")
-    name, _, ref = rest.partition("/")
-    if not name or not ref:
-        raise InvalidSpec(
-            "The link does not say which ref of the repository to launch.",
-            advice=f"Add one: /v2/gh/{owner}/{name or 'repository'}/HEAD.",
-        )
-    return LaunchDescription("GitHub", f"{owner}/{name}", ref, f"https://github.com/{owner}/{name}")
 
 
 @dataclass

@@ -45,13 +45,13 @@ ICONS = ("favicon.svg", *(f"favicon-{s}.svg" for s in ("building", "launching", 
 
 
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
-"""Set before the first request: with the routes, or when the context is there."""
+
+ANY_LAUNCH = r"/v2/{launch_path:[\s\S]*}"  # a `.` would leave out a decoded newline
 
 
-def add_page_routes(app: web.Application, *, pages: Pages | None = None) -> None:
-    """Serve pages from `app`: `pages`, or what `app[PAGES]` is by the first request."""
-    if pages is not None:
-        app[PAGES] = pages
+def add_page_routes(app: web.Application, *, pages: Pages) -> None:
+    """Serve `pages` from `app`."""
+    app[PAGES] = pages
     app.add_routes(
         [
             web.get("/", home),

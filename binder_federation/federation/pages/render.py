@@ -97,10 +97,11 @@ class Pages:
             site_url=self.public_url or request_url,
             raw_path=raw_path,
             launch=launch,
+            name=_short_name(launch.repository),
             config={
                 "buildPath": f"{self.base_path}/build/{raw_path}",
                 "provider": launch.provider_label,
-                "repository": launch.repository,
+                "repository": _short_name(launch.repository),
                 "ref": launch.ref,
                 "repositoryUrl": _web_url(launch.repository_url),
                 "icons": {state: self._link(f"/favicon-{state}.svg") for state in STATES},
@@ -131,3 +132,11 @@ class Pages:
 def _web_url(url: str) -> str:
     """`url` if it is a web page's, else "": no other scheme becomes a link."""
     return url if url.startswith(("https://", "http://")) else ""
+
+
+def _short_name(repository: str) -> str:
+    """`owner/name` as it is; of a URL or an scp address, the last part."""
+    if "://" not in repository and "@" not in repository:
+        return repository
+    last = repository.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
+    return last or repository

@@ -36,6 +36,23 @@ def test_the_loading_page_names_what_is_launched() -> None:
     assert set(config["icons"]) == {"building", "launching", "ready", "failed"}
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://host.test/team/name.git", "name"),
+        ("file:///srv/examples/first/", "first"),
+        ("git@host.test:name.git", "name"),
+    ],
+)
+def test_a_url_is_shown_by_its_last_part_and_whole(url: str, name: str) -> None:
+    html = make_pages(describe=lambda _: LaunchDescription("Git", url, "HEAD", "")).loading(
+        "git/x/HEAD", "http://binder.test"
+    )
+    assert f"<title>Starting {name}</title>" in html
+    assert url in html
+    assert config_of(html, "launch-config")["repository"] == name
+
+
 def test_a_malformed_link_raises_its_own_error() -> None:
     with pytest.raises(InvalidSpec):
         make_pages().loading("gh/owner", "http://binder.test")

@@ -8,7 +8,7 @@
  */
 
 import { readForgePath } from "./forge-paths.js";
-import { readSpec } from "./launch-link.js";
+import { formatSpec, readSpec } from "./launch-link.js";
 
 /** Forges whose repositories have two parts, so that what follows is not part of the name. */
 const TWO_PART_HOSTS = { "github.com": true, "bitbucket.org": true, "codeberg.org": true };
@@ -52,7 +52,16 @@ function check(found, known, chosen) {
     return { error: `This is not an address of ${name}. Choose “As the address says”.` };
   }
   const hasRef = provider.ref?.enabled ?? true;
-  return hasRef ? found : { ...found, ref: "" };
+  const answered = hasRef ? found : { ...found, ref: "" };
+  if (isValid(answered, provider)) return answered;
+  return { error: `${provider.displayName} takes an address like this: ${provider.repo?.placeholder}.` };
+}
+
+/** Whether the spec is as the provider says that its specs are. */
+function isValid(found, provider) {
+  if (!provider.spec?.validateRegex) return true;
+  const ref = found.ref || (provider.ref?.enabled === false ? "" : (provider.ref?.default ?? "HEAD"));
+  return new RegExp(`^(?:${provider.spec.validateRegex})$`).test(formatSpec({ ...found, ref }));
 }
 
 /** A launch link of any Binder: `https://mybinder.org/v2/gh/o/r/ref?urlpath=x`. */
