@@ -122,7 +122,7 @@ async def test_progress_goes_forward_until_the_launch_starts_over(modules: Modul
 async def test_a_failure_says_whose_it_is(
     modules: Modules, event: dict[str, str], title: str, blame: str
 ) -> None:
-    names = {"provider": "GitHub", "member": "alpha"}
+    names = {"source": "GitHub", "member": "alpha"}
     told = await modules.call("failure.js", "describeFailure", event, names)
     assert title in told["title"]
     assert blame in told["blame"]
@@ -132,10 +132,10 @@ async def test_a_failure_says_whose_it_is(
 
 async def test_only_a_full_federation_is_tried_again_by_itself(modules: Modules) -> None:
     full = {"code": "no_eligible_member", "retryable": True, "retry_after_seconds": 0.4}
-    told = await modules.call("failure.js", "describeFailure", full, {"provider": "", "member": ""})
+    told = await modules.call("failure.js", "describeFailure", full, {"source": "", "member": ""})
     assert told["waitSeconds"] == 3
     limited = {**full, "code": "rate_limited", "retry_after_seconds": 60}
     told = await modules.call(
-        "failure.js", "describeFailure", limited, {"provider": "", "member": ""}
+        "failure.js", "describeFailure", limited, {"source": "", "member": ""}
     )
     assert told["waitSeconds"] is None

@@ -100,7 +100,7 @@ class Pages:
             name=_short_name(launch.repository),
             config={
                 "buildPath": f"{self.base_path}/build/{raw_path}",
-                "provider": launch.provider_label,
+                "source": _host(launch.repository) or launch.provider_label,
                 "repository": _short_name(launch.repository),
                 "ref": launch.ref,
                 "repositoryUrl": _web_url(launch.repository_url),
@@ -140,3 +140,11 @@ def _short_name(repository: str) -> str:
         return repository
     last = repository.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
     return last or repository
+
+
+def _host(repository: str) -> str:
+    """The host in a URL or an scp address, or ""."""
+    if "://" in repository:
+        return urlsplit(repository).hostname or ""
+    user, _, rest = repository.partition("@")
+    return rest.partition(":")[0] if user else ""

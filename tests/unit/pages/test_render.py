@@ -33,24 +33,26 @@ def test_the_loading_page_names_what_is_launched() -> None:
     assert '<a href="https://github.com/owner/name" rel="noopener">owner/name</a>' in html
     config = config_of(html, "launch-config")
     assert config["buildPath"] == "/build/gh/owner/name/feature/x"
+    assert config["source"] == "GitHub"
     assert set(config["icons"]) == {"building", "launching", "ready", "failed"}
 
 
 @pytest.mark.parametrize(
-    ("url", "name"),
+    ("url", "name", "source"),
     [
-        ("https://host.test/team/name.git", "name"),
-        ("file:///srv/examples/first/", "first"),
-        ("git@host.test:name.git", "name"),
+        ("https://host.test:8443/team/name.git", "name", "host.test"),
+        ("file:///srv/examples/first/", "first", "Git"),
+        ("git@host.test:name.git", "name", "host.test"),
     ],
 )
-def test_a_url_is_shown_by_its_last_part_and_whole(url: str, name: str) -> None:
+def test_a_url_is_shown_by_its_last_part_and_whole(url: str, name: str, source: str) -> None:
     html = make_pages(describe=lambda _: LaunchDescription("Git", url, "HEAD", "")).loading(
         "git/x/HEAD", "http://binder.test"
     )
     assert f"<title>Starting {name}</title>" in html
     assert url in html
-    assert config_of(html, "launch-config")["repository"] == name
+    config = config_of(html, "launch-config")
+    assert (config["repository"], config["source"]) == (name, source)
 
 
 def test_a_malformed_link_raises_its_own_error() -> None:

@@ -31,8 +31,8 @@ const KINDS = {
     advice: "Read the end of the build log, and tell the repository’s author.",
   },
   provider: {
-    title: ({ provider }) => `${provider} does not answer`,
-    blame: ({ provider }) => `Neither you nor the repository did anything wrong. ${provider} has to answer first.`,
+    title: ({ source }) => `${source} does not answer`,
+    blame: ({ source }) => `Neither you nor the repository did anything wrong. ${source} has to answer first.`,
     advice: "Wait a moment, then try again.",
   },
   member: {
@@ -51,12 +51,13 @@ const AUTOMATIC = new Set(["no_eligible_member"]);
 const SHORTEST_WAIT_SECONDS = 3;
 
 /**
- * What the page shows for a `failed` event. `launch` has the names of provider and member.
+ * What the page shows for a `failed` event. `launch` has the names of member and source,
+ * the host or service that has the repository.
  * `waitSeconds` is set when the page may try again by itself after so long.
  */
 export function describeFailure(event, launch) {
   const kind = KINDS[event.fault] ?? KINDS.federation;
-  const names = { provider: launch.provider, member: event.member || launch.member };
+  const names = { source: launch.source, member: event.member || launch.member };
   const canWait = Boolean(event.retryable) && AUTOMATIC.has(event.code) && event.retry_after_seconds > 0;
   return {
     title: TITLES[event.code] ?? kind.title(names),

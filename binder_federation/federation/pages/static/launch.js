@@ -137,7 +137,7 @@ function stop() {
 
 function fail(event) {
   stop();
-  const failure = describeFailure(event, { provider: config.provider, member });
+  const failure = describeFailure(event, { source: config.source, member });
   tab.show("failed");
   const options = { repositoryUrl: config.repositoryUrl, buttons: makeButtons(failure) };
   if (failure.waitSeconds !== null) {
