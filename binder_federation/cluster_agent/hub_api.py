@@ -108,7 +108,7 @@ class HubApi:
         """The user, or None when there is none."""
         response = await self._request("GET", f"/users/{name}", deadline=deadline)
         _expect(response, 200, 404)
-        return _read_user(response.json()) if response.status_code == 200 else None
+        return _read_user(response) if response.status_code == 200 else None
 
     async def users(self, *, deadline: float) -> list[HubUser]:
         """All users, page by page. Not retried: the loop that asks asks again."""
@@ -124,8 +124,8 @@ class HubApi:
                 policy=NO_RETRY,
             )
             _expect(response, 200)
-            items, offset = _read_page(response)
-            found.extend(_read_user(item) for item in items)
+            users, offset = _read_page(response)
+            found.extend(users)
             if offset is None:
                 return found
         raise HubUnavailable("The hub's list of users does not end.")
@@ -252,21 +252,23 @@ def _retry_after(response: httpx.Response) -> float:
     return float(given) if given.isdigit() else 30.0
 
 
-def _read_page(response: httpx.Response) -> tuple[list[Any], int | None]:
+def _read_page(response: httpx.Response) -> tuple[list[HubUser], int | None]:
     """The users on a page, and where the next one begins."""
     try:
         body = response.json()
-        if isinstance(body, list):
-            return body, None  # a hub before 2.0 knows no pages
-        following = body["_pagination"]["next"]
-        return list(body["items"]), following["offset"] if following else None
+        if isinstance(body, list):  # a hub before 2.0 knows no pages
+            items, following = body, None
+        else:
+            items, following = body["items"], body["_pagination"]["next"]
+        users = [HubUser.model_validate(item) for item in items]
+        return users, int(following["offset"]) if following else None
     except (ValueError, KeyError, TypeError) as error:
         raise HubUnavailable("The hub's list of users cannot be read.") from error
 
 
-def _read_user(body: object) -> HubUser:
+def _read_user(response: httpx.Response) -> HubUser:
     try:
-        return HubUser.model_validate(body)
+        return HubUser.model_validate_json(response.content)
     except ValidationError as error:
         raise HubUnavailable("The hub's account of a user cannot be read.") from error
 

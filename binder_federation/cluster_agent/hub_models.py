@@ -57,9 +57,9 @@ class HubProgress(_Model):
 
 
 class ServerStatus(_Model):
-    """What a Jupyter server says at `/api/status`."""
+    """What a Jupyter server says at `/api/status`; anything else is not one."""
 
-    started: datetime | None = None
+    started: datetime
     last_activity: datetime | None = None
     connections: int = 0
     kernels: int = 0
