@@ -54,9 +54,8 @@ def eligible(
     members: list[MemberView] = []
     refused: dict[str, Refusal] = {}
     for member in fleet.members:
-        disregards_health = in_panic and (
-            member.state is MemberState.SUSPECT
-            or (all_down and was_well_recently(member, now=now, settings=settings))
+        disregards_health = in_panic and _may_help_in_panic(
+            member, all_down=all_down, now=now, settings=settings
         )
         refusal = (
             Refusal.TRIED
@@ -91,6 +90,14 @@ def explain_refusal(member: MemberView, refusal: Refusal) -> str:
             return f"{name} missed its last probes."
         case Refusal.DOWN:
             return f"{name} is down."
+
+
+def _may_help_in_panic(
+    member: MemberView, *, all_down: bool, now: float, settings: HealthSettings
+) -> bool:
+    if member.state is MemberState.DOWN:
+        return all_down and was_well_recently(member, now=now, settings=settings)
+    return member.state is MemberState.SUSPECT
 
 
 def _refuse(member: MemberView, *, disregards_health: bool) -> Refusal | None:

@@ -83,6 +83,8 @@ def test_a_member_that_was_tried_is_left_out() -> None:
             ["a"],
         ),
         (states(a=DOWN, b=UP), ["b"]),
+        # A member that has not been probed yet is no help, even then.
+        (states(a=MemberState.UNKNOWN, b=DOWN), ["b"]),
         # Draining, full and incompatible members stay out even in panic.
         (
             make_fleet(
@@ -120,7 +122,8 @@ def test_panic(fleet: Fleet, expected: list[str]) -> None:
 
 
 def test_a_launch_whose_only_well_member_failed_goes_to_a_suspect_one() -> None:
-    fleet = states(a=UP, b=SUSPECT, c=DOWN)
+    fleet = states(a=UP, b=SUSPECT)
+    assert names(fleet) == ["a"]
     assert names(fleet, exclude=frozenset({"a"})) == ["b"]
 
 
