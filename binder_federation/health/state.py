@@ -3,7 +3,8 @@
     UNKNOWN → UP → SUSPECT → DOWN → RECOVERING (slow start) → UP
 
 Two misses in a row make a member SUSPECT, three more DOWN. A DOWN member needs
-passes over a while before it is RECOVERING, and its weight grows from there. A
+passes over a while before it is RECOVERING, and its weight grows from there; one
+that was never well yet is UP with its first pass. A
 member that is SUSPECT goes back, on a pass, to where it came from: a RECOVERING
 one starts its slow start anew, so that a flapping member never gets its full
 weight in between. DEGRADED is for passive evidence; probes alone do not lead to it.
@@ -138,6 +139,9 @@ def _observe_pass(health: Health, reason: str, *, now: float, settings: HealthSe
         misses=health.misses if health.probed is MemberState.DOWN else 0,
     )
     match health.probed:
+        case MemberState.DOWN if health.last_well_at is None:
+            # It was not there yet when we began: nobody was moved away from it.
+            return _enter_up(replace(passed, misses=0), now=now)
         case MemberState.DOWN:
             has_recovered = (
                 passed.passes >= settings.passes_to_recover

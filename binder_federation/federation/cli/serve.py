@@ -10,7 +10,6 @@ from aiohttp import web
 
 from binder_federation.config.federation import FederationSettings
 from binder_federation.config.load import load_settings
-from binder_federation.federation.app import create_app
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.logs import configure_logs
 from binder_federation.runtime.processes import die_with_parent
@@ -61,6 +60,9 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
+    # Here and not above: every other subcommand starts in a third of the time without it.
+    from binder_federation.federation.app import create_app
+
     if arguments.die_with_parent:
         die_with_parent()
     given = {"host": arguments.host, "port": arguments.port}

@@ -45,6 +45,8 @@ async def take_report(request: web.Request) -> web.Response:
         raise NotAuthorized(f"{member.name} may report about itself only.")
     reply = await context.reports.accept(report, now=context.clock())
     context.metrics.reports.labels(member.name).inc()
+    if not context.monitor.health(member.name).state.is_well:
+        context.monitor.probe_soon(member.name)  # it lives: do not wait for the next turn
     return json_ok(reply.model_dump())
 
 

@@ -59,7 +59,7 @@ def test_down_is_probed_ever_more_rarely() -> None:
 
 
 def test_down_that_passes_is_probed_as_usual_until_it_misses() -> None:
-    health, now = follow([(1.0, False)] * 8)
+    health, now = follow([(1.0, True), *[(1.0, False)] * 8])
     assert next_probe_seconds(health, settings=SETTINGS) == 60
     health = observe_probe(health, True, "ok", now=now + 1, settings=SETTINGS)
     assert next_probe_seconds(health, settings=SETTINGS) == 10
@@ -103,10 +103,11 @@ def test_a_pass_never_makes_a_state_worse(probes: list[tuple[float, bool]]) -> N
 
 @given(probes=PROBES)
 def test_out_is_never_left_without_enough_passes(probes: list[tuple[float, bool]]) -> None:
-    health, _ = follow([*probes, *[(1.0, False)] * 5])
+    ended = [(1.0, True), *probes, *[(1.0, False)] * 5]
+    health, _ = follow(ended)
     assert health.state is MemberState.DOWN
     for passes in range(1, SETTINGS.passes_to_recover):
-        after, _ = follow([*probes, *[(1.0, False)] * 5, *[(100.0, True)] * passes])
+        after, _ = follow([*ended, *[(100.0, True)] * passes])
         assert after.state is MemberState.DOWN
 
 
@@ -115,7 +116,7 @@ def test_whoever_was_down_gets_the_full_weight_only_after_slow_start(
     probes: list[tuple[float, bool]],
 ) -> None:
     """From DOWN to UP takes at least the ramp, whatever happens in between."""
-    health, now = follow([(1.0, False)] * 5)
+    health, now = follow([(1.0, True), *[(1.0, False)] * 5])
     down_at = now
     for seconds, passed in probes:
         now += seconds

@@ -74,6 +74,19 @@ STORIES = [
         """,
     ),
     Story(
+        "DOWN from the beginning is UP with its first pass: nobody was moved away from it",
+        """
+        0   miss  unknown
+        1   miss  unknown
+        2   miss  unknown
+        3   miss  unknown
+        4   miss  down
+        5   pass  up
+        6   miss  up
+        7   miss  suspect
+        """,
+    ),
+    Story(
         "a member that was slow to begin with starts at once",
         """
         0   miss  unknown
@@ -100,10 +113,11 @@ STORIES = [
     Story(
         "passes at long intervals still have to be three",
         """
-        0   miss  unknown
-        1   miss  unknown
-        2   miss  unknown
-        3   miss  unknown
+        0   pass  up
+        1   miss  up
+        2   miss  suspect
+        3   miss  suspect
+        3.5 miss  suspect
         4   miss  down
         60  pass  down
         100 pass  down
@@ -113,10 +127,11 @@ STORIES = [
     Story(
         "a miss on the way back begins the thirty seconds anew",
         """
-        0   miss  unknown
-        1   miss  unknown
-        2   miss  unknown
-        3   miss  unknown
+        0   pass  up
+        1   miss  up
+        2   miss  suspect
+        3   miss  suspect
+        3.5 miss  suspect
         4   miss  down
         10  pass  down
         20  pass  down
@@ -130,10 +145,11 @@ STORIES = [
     Story(
         "RECOVERING is UP when the ramp is full",
         """
-        0   miss  unknown
-        1   miss  unknown
-        2   miss  unknown
-        3   miss  unknown
+        0   pass  up
+        1   miss  up
+        2   miss  suspect
+        3   miss  suspect
+        3.5 miss  suspect
         4   miss  down
         10  pass  down
         25  pass  down
@@ -147,10 +163,11 @@ STORIES = [
     Story(
         "one that is SUSPECT while RECOVERING owes its whole slow start again",
         """
-        0    miss  unknown
-        1    miss  unknown
-        2    miss  unknown
-        3    miss  unknown
+        0    pass  up
+        1    miss  up
+        2    miss  suspect
+        3    miss  suspect
+        3.5  miss  suspect
         4    miss  down
         10   pass  down
         25   pass  down
