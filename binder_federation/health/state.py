@@ -4,10 +4,10 @@
 
 Two misses in a row make a member SUSPECT, three more DOWN. A DOWN member needs
 passes over a while before it is RECOVERING, and its weight grows from there; one
-that was never well yet is UP with its first pass. A
-member that is SUSPECT goes back, on a pass, to where it came from: a RECOVERING
-one starts its slow start anew, so that a flapping member never gets its full
-weight in between. DEGRADED is for passive evidence; probes alone do not lead to it.
+that was never well yet is UP with its first pass. A member that is SUSPECT goes
+back, on a pass, to where it came from: a RECOVERING one starts its slow start anew,
+so that a flapping member never gets its full weight in between. DEGRADED is for
+passive evidence; probes alone do not lead to it.
 
 Draining is another axis. An operator sets it, probes go on under it, and when it
 ends the member is what its probes say.
