@@ -9,10 +9,12 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from binder_federation.runtime.processes import die_with_parent
 
@@ -50,30 +52,48 @@ async def run_tool(
     Takes as long as it takes: the deadline is the caller's, and cancelling kills the
     process group. Raises `OSError` when it cannot be started.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=cwd,
-        env=dict(variables),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=partial(die_with_parent, os.getpid()),
-    )
     lines = _Lines(on_line)
-    try:
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(lines.read(process.stdout))
-            status = await process.wait()
-            # A process that it left behind may hold the output open for ever.
-            await asyncio.wait([reading], timeout=1.0)
-            reading.cancel()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    async with _pipe() as (output, write_end):
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=cwd,
+            env=dict(variables),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            start_new_session=True,
+            preexec_fn=partial(die_with_parent, os.getpid()),
+        )
+        write_end.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(lines.read(output))
+                status = await process.wait()
+                # A process that it left behind may hold the output open for ever.
+                await asyncio.wait([reading], timeout=1.0)
+                reading.cancel()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     lines.finish()
     return ToolResult(status, "\n".join(lines.tail))
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, IO[bytes]]]:
+    """A pipe of our own: asyncio's `wait` on a process waits for the end of its pipes too, which
+    somebody else may hold."""
+    read_fd, write_fd = os.pipe()
+    reader = asyncio.StreamReader()
+    with os.fdopen(read_fd, "rb", 0) as read_end, os.fdopen(write_fd, "wb", 0) as write_end:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), read_end
+        )
+        try:
+            yield reader, write_end
+        finally:
+            transport.close()
 
 
 class _Lines:
@@ -85,9 +105,9 @@ class _Lines:
         self._rest = b""
         self._count = 0
 
-    async def read(self, stream: asyncio.StreamReader | None) -> None:
+    async def read(self, stream: asyncio.StreamReader) -> None:
         """Read to the end."""
-        while stream is not None and (chunk := await stream.read(_CHUNK_BYTES)):
+        while chunk := await stream.read(_CHUNK_BYTES):
             *whole, rest = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n")
             for line in whole:
                 self._take(line)
