@@ -34,6 +34,8 @@ LOCAL_ESTIMATES = {
     "push_seconds": 0.1,
     "pull_base_seconds": 0.1,
 }
+# A hub on the same machine answers at once or is broken: the other member shall have its turn.
+LOCAL_LAUNCH = {"retries": 2, "retry_first_seconds": 0.5}
 SECTIONS = ("providers", "federation", "agent")
 
 
@@ -142,6 +144,7 @@ def _agent_values(
         "credential": credential,
         "state_dir": str(member.state_dir),
         "providers": providers,
+        "launch": LOCAL_LAUNCH,
     }
     if arguments.sessions is not None:
         values["quota"] = {"sessions": arguments.sessions}

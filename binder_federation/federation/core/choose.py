@@ -7,6 +7,10 @@ weighted rendezvous rank of the repository wins: so replicas that see nearly the
 same agree, and a repository stays where it was. When every candidate would have
 to build (a miss), the load of members that are no busier than the fleet is left
 out for the same reason: a new image lands on its rank 1 or 2.
+
+Load alone never starts a second build: while a well member that has room holds the
+image, or is building it, members that would have to build are not considered
+(docs/decisions/0007-load-starts-no-build.md).
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -27,6 +31,8 @@ from binder_federation.federation.core.snapshot import Fleet, ImageView, MemberV
 
 TIE_SECONDS = 1.0
 MISS_UTILISATION_FACTOR = 1.25
+ROOM_UTILISATION = 0.9
+"""Under this a member has room for more launches of an image that it holds."""
 LARGE_FLEET = 20
 """Above so many eligible members only some are considered:"""
 MOST_HOLDERS = 16
@@ -96,7 +102,7 @@ def choose(
     if not found.members:
         reason, phrase = explain_nobody(found.refused)
         return Decision(None, phrase, reason, (), found.refused, refusals, found.is_panic)
-    considered = consider(found.members, image, rng=rng)
+    considered = consider(_spare_builds(fleet, found.members, image), image, rng=rng)
     ranked = rank_candidates(fleet, considered, image, now=now)
     reason, phrase = _explain(fleet, image, found, ranked)
     return Decision(
@@ -108,6 +114,17 @@ def choose(
         refusals=refusals,
         is_panic=found.is_panic,
     )
+
+
+def _spare_builds(
+    fleet: Fleet, members: Sequence[MemberView], image: ImageView
+) -> Sequence[MemberView]:
+    """Those that hold the image or are building it, if one of them is well and has room."""
+    near = [member for member in members if not find_tier(member.name, image).needs_build]
+    has_room = any(
+        member.state.is_well and _utilisation(member, fleet) < ROOM_UTILISATION for member in near
+    )
+    return near if has_room else members
 
 
 def consider(members: Sequence[MemberView], image: ImageView, *, rng: Rng) -> Sequence[MemberView]:
