@@ -1,5 +1,6 @@
 """Parts of the local stack for tests: settings, plans, progress, and JupyterHub's REST API."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -80,7 +81,12 @@ class HubClient:
         body = {"image": image, "token": token, **options}
         asked = await self.api("POST", f"users/{user}/server", json=body)
         assert asked.status_code in (201, 202), asked.text
-        return Session(user, token, await self._follow(user))
+        last: Mapping[str, Any] = {}
+        # While the hub clears up after a start that failed, it says 400; then it says why.
+        async with asyncio.timeout(60):
+            while not last:
+                last = await self._follow(user)
+        return Session(user, token, last)
 
     async def _follow(self, user: str) -> Mapping[str, Any]:
         last: Mapping[str, Any] = {}

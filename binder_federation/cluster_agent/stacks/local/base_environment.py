@@ -131,7 +131,7 @@ class BaseEnvironment:
 def make_command(uv: str, target: Path, *, python: str, may_download: bool = False) -> list[str]:
     """The command that makes an empty environment."""
     downloads = [] if may_download else ["--no-python-downloads"]
-    options = ["--relocatable", "--seed", "--no-project", "--quiet"]
+    options = ["--relocatable", "--no-project", "--quiet"]
     return [uv, "venv", *options, *downloads, "--python", python, str(target)]
 
 
