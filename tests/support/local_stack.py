@@ -78,7 +78,7 @@ class HubClient:
         token = secrets.token_hex(16)
         made = await self.api("POST", f"users/{user}")
         assert made.status_code == 201, made.text
-        body = {"image": image, "token": token, **options}
+        body = {"user_options": {"image": image, "token": token, **options}}
         asked = await self.api("POST", f"users/{user}/server", json=body)
         assert asked.status_code in (201, 202), asked.text
         last: Mapping[str, Any] = {}
@@ -105,12 +105,19 @@ class HubClient:
 
     async def users(self) -> list[str]:
         """The names of all users."""
-        return [user["name"] for user in (await self.api("GET", "users")).json()]
+        page = await self.api(
+            "GET",
+            "users",
+            params={"offset": 0, "limit": 200},
+            headers={"Accept": "application/jupyterhub-pagination+json"},
+        )
+        return [user["name"] for user in page.json()["items"]]
 
     async def api(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One request of the hub's REST API."""
         url = f"{self.hub.api_url}/{path}"
-        return await self.client.request(method, url, headers=self._headers, **arguments)
+        headers = {**self._headers, **arguments.pop("headers", {})}
+        return await self.client.request(method, url, headers=headers, **arguments)
 
     async def visit(
         self, session: Session, path: str, *, method: str = "GET", **arguments: Any

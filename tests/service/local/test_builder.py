@@ -159,6 +159,17 @@ async def test_post_build_runs_in_the_environment_and_sees_no_secret(
     assert (record.start, record.start_interpreter) == ("start", "/bin/bash")
 
 
+async def test_what_post_build_writes_into_packages_is_this_images_alone(
+    workshop: Workshop, base: BaseEnvironment
+) -> None:
+    script = "#!/bin/sh\necho 'patched = 1' >> $(python -c 'import six; print(six.__file__)')\n"
+    patched = await workshop.build_files({"postBuild": script})
+    other = await workshop.build_files({"index.ipynb": "{}"})
+    code = "import six; print(hasattr(six, 'patched'))"
+    assert python_says(workshop.folder(patched), code) == "True"
+    assert python_says(workshop.folder(other), code) == "False"
+
+
 async def test_what_post_build_left_running_is_ended(workshop: Workshop) -> None:
     script = "#!/bin/sh\nsetsid sleep 600 >/dev/null 2>&1 &\necho begun\n"
     image = await workshop.build_files({"postBuild": script})

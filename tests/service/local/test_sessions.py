@@ -1,11 +1,12 @@
 """Sessions of a real JupyterHub behind its real proxy, with real servers."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +49,11 @@ class Place:
         held = hold_marked_processes(SESSION_MARK, str(self.session(session).path))
         for process in held:
             process.release()
-        return [psutil.Process(process.pid) for process in held]
+        return living(process.pid for process in held)
 
     def server(self, session: Session) -> psutil.Process:
         """The session's JupyterLab."""
-        return next(p for p in self.processes(session) if "jupyter-lab" in " ".join(p.cmdline()))
+        return next(p for p in self.processes(session) if "jupyter-lab" in " ".join(command_of(p)))
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -161,7 +162,7 @@ async def test_a_kernel_is_the_sessions_python(place: Place) -> None:
     python = f"{place.session(session).environment}/bin/python"
 
     async def kernel_runs() -> bool:
-        commands = [process.cmdline() for process in place.processes(session)]
+        commands = [command_of(process) for process in place.processes(session)]
         return any(line[:3] == [python, "-m", "ipykernel_launcher"] for line in commands)
 
     await eventually(kernel_runs, what="the kernel")
@@ -232,9 +233,11 @@ async def test_everything_listens_on_loopback_only(place: Place) -> None:
     addresses = set()
     for process in held:
         process.release()
-        for connection in psutil.Process(process.pid).net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN:
-                addresses.add(connection.laddr.ip)
+    for living_process in living(process.pid for process in held):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for connection in living_process.net_connections(kind="tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    addresses.add(connection.laddr.ip)
     assert addresses == {"127.0.0.1"}
     await place.hub.stop(session)
 
@@ -269,6 +272,23 @@ def in_session(place: Place, session: Session, *command: str) -> str:
 def read_site_packages(place: Place) -> Path:
     record = place.folders.image(place.image.reference).record
     return Path(json.loads(record.read_text())["site_packages"])
+
+
+def living(pids: Iterable[int]) -> list[psutil.Process]:
+    """Those of the processes that have not ended meanwhile."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; nothing when it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def is_alive(pid: int) -> bool:

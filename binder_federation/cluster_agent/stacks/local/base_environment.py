@@ -135,18 +135,24 @@ def make_command(uv: str, target: Path, *, python: str, may_download: bool = Fal
     return [uv, "venv", *options, *downloads, "--python", python, str(target)]
 
 
-def install_command(uv: str, target: Path, *, overrides: Path) -> list[str]:
-    """The command that installs into an environment, without what."""
+def install_command(uv: str, target: Path, *, overrides: Path, may_link: bool = True) -> list[str]:
+    """The command that installs into an environment, without what is installed.
+
+    Without `may_link`, no file is shared with uv's cache.
+    """
     return [
         *(uv, "pip", "install", "--python", str(target / "bin/python")),
         *("--compile-bytecode", "--no-progress", "--color", "never"),
         *("--override", str(overrides)),
+        *(() if may_link else ("--link-mode", "copy")),
     ]
 
 
-async def copy_environment(source: Path, target: Path, *, variables: Mapping[str, str]) -> bool:
-    """Copy an environment, as hard links where the file system can; whether it succeeded."""
-    for how in ("--link", "--reflink=auto"):
+async def copy_environment(
+    source: Path, target: Path, *, may_link: bool, variables: Mapping[str, str]
+) -> bool:
+    """Copy an environment, as hard links where that may be; whether it succeeded."""
+    for how in ("--link", "--reflink=auto") if may_link else ("--reflink=auto",):
         command = ["cp", "--archive", how, str(source), str(target)]
         result = await run_tool(command, cwd=target.parent, variables=variables, on_line=_log_line)
         if result.is_ok:

@@ -173,6 +173,8 @@ def _make_folders(image: ImageFolder, scratch: Path) -> None:
 def _read_plan(image: ImageFolder) -> EnvironmentPlan:
     plan = plan_environment(read_repository_files(image.content))
     check_includes(image.content, plan)
+    for script in filter(None, (plan.post_build, plan.start)):
+        make_executable(image.content, script)  # complains now, not after a long installation
     return plan
 
 

@@ -53,9 +53,17 @@ class EnvironmentBuild:
         if self.plan.post_build:
             await self._run_post_build()
 
+    @property
+    def _may_link(self) -> bool:
+        """`postBuild` may write into packages, and a file with several names changes in all."""
+        return not self.plan.post_build
+
     async def _copy_base(self) -> None:
         copied = await copy_environment(
-            self.base.path, self.image.environment, variables=self.tool_variables
+            self.base.path,
+            self.image.environment,
+            may_link=self._may_link,
+            variables=self.tool_variables,
         )
         if not copied:
             raise MemberBuildFailed("The member's base environment could not be copied.")
@@ -92,7 +100,9 @@ class EnvironmentBuild:
         named = self.plan.named_packages
         overrides = self.scratch / "overrides.txt"
         overrides.write_text("\n".join(left_out(named=named)) + "\n", encoding="utf-8")
-        command = install_command(self.uv, self.image.environment, overrides=overrides)
+        command = install_command(
+            self.uv, self.image.environment, overrides=overrides, may_link=self._may_link
+        )
         # pip looks at all indexes that a requirements file names, and repositories rely on it.
         command += ["--index-strategy", "unsafe-best-match"]
         command += base_requirements(named=named, with_floors=with_floors)
