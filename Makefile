@@ -52,11 +52,11 @@ constraints: $(INSTALLED_DEV)
 
 $(INSTALLED): .venv/.made pyproject.toml constraints.txt
 	@echo "Installing into .venv ..."
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[local]'
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[local]'
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[local]' --group dev
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[local]' --group dev
 	@touch $@
 
 clean:

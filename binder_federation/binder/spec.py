@@ -47,7 +47,8 @@ class LaunchSpec:
 
 def affinity_key(provider: str, repository: str) -> str:
     """Provider and repository, case-folded, without a trailing `/` or `.git`."""
-    return f"{provider}/{repository.casefold().rstrip('/').removesuffix('.git')}"
+    name = repository.casefold().rstrip("/").removesuffix(".git").rstrip("/")
+    return f"{provider}/{name}"
 
 
 def split_path(raw_path: str) -> tuple[str, str]:
