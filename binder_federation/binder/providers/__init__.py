@@ -88,8 +88,10 @@ class Repositories:
         self.providers = providers
 
     def parse(self, raw_path: str) -> LaunchSpec:
-        """The spec in `<provider>/<spec>`; raises `InvalidSpec`."""
-        return parse_launch_path(self.providers, raw_path)
+        """The spec in `<provider>/<spec>`; raises `InvalidSpec`, or `SpecBanned`."""
+        spec = parse_launch_path(self.providers, raw_path)
+        self.providers[spec.provider].check(spec)
+        return spec
 
     def format(self, spec: LaunchSpec) -> str:
         """The percent-encoded path after `<provider>/`."""

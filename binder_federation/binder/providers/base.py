@@ -76,6 +76,10 @@ class RepoProvider(Protocol):
     def format(self, spec: LaunchSpec) -> str:
         """The percent-encoded path after `<provider>/`; `parse(format(s)) == s`."""
 
+    def check(self, spec: LaunchSpec) -> None:
+        """What can be told without asking anybody: raises `SpecBanned` when the repository's
+        protocol or literal address is not allowed."""
+
     def repository_url(self, spec: LaunchSpec) -> str:
         """The repository's address for people."""
 

@@ -73,6 +73,10 @@ class GitProvider:
             )
         return LaunchSpec(self.id, url.text, check_ref(ref))
 
+    def check(self, spec: LaunchSpec) -> None:
+        """The URL's protocol and, where it is spelt out, its address."""
+        self._access.check_url(spec.repository)
+
     def format(self, spec: LaunchSpec) -> str:
         """The inverse of `parse`."""
         return f"{quote(spec.repository, safe='')}/{quote(spec.ref, safe='/')}"

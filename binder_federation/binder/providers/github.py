@@ -71,6 +71,9 @@ class GitHubProvider:
                 )
         return LaunchSpec(self.id, f"{owner}/{name}", check_ref(ref))
 
+    def check(self, spec: LaunchSpec) -> None:
+        """Nothing: the operator's settings say which host this is."""
+
     def format(self, spec: LaunchSpec) -> str:
         """The inverse of `parse`."""
         return f"{spec.repository}/{quote(spec.ref, safe='/')}"

@@ -33,6 +33,7 @@ LOCAL_ESTIMATES = {
     "build_seconds": 15.0,
     "push_seconds": 0.1,
     "pull_base_seconds": 0.1,
+    "image_bytes": 1,  # nothing is pulled: images are folders
 }
 # A hub on the same machine answers at once or is broken: the other member shall have its turn.
 LOCAL_LAUNCH = {"retries": 2, "retry_first_seconds": 0.5}
