@@ -62,12 +62,16 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
         client = await stack.enter_async_context(
             httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
         )
+        # Of their own: a provider that hangs must not make a member look slow.
+        prober = await stack.enter_async_context(httpx.AsyncClient(headers=headers))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
         )
         tasks = BackgroundTasks()
         stack.push_async_callback(tasks.aclose)
-        context, resolver = _wire(settings, client=client, session=session, tasks=tasks)
+        context, resolver = _wire(
+            settings, client=client, prober=prober, session=session, tasks=tasks
+        )
         stack.push_async_callback(resolver.aclose)
         yield context
 
@@ -76,6 +80,7 @@ def _wire(
     settings: FederationSettings,
     *,
     client: httpx.AsyncClient,
+    prober: httpx.AsyncClient,
     session: aiohttp.ClientSession,
     tasks: BackgroundTasks,
 ) -> tuple[FederationContext, Resolver]:
@@ -90,7 +95,7 @@ def _wire(
     store = MemoryLocalityStore()
     reports = Reports(store=store)
     monitor = HealthMonitor(
-        client=client,
+        client=prober,
         settings=settings.health,
         tasks=tasks,
         clock=clock,

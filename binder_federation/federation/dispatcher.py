@@ -88,7 +88,9 @@ class Dispatcher:
 
     async def _run(self, launch: Launch) -> None:
         spec = launch.request.spec
-        launch.log.append(Event(Phase.WAITING, f"Looking up {short_ref(spec.ref)} of {spec.repository}.\n"))
+        launch.log.append(
+            Event(Phase.WAITING, f"Looking up {short_ref(spec.ref)} of {spec.repository}.\n")
+        )
         resolved = await self._resolver.resolve(spec)
         if resolved.note:
             launch.log.append(Event(Phase.WAITING, f"{resolved.note}\n"))

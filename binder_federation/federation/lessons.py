@@ -27,7 +27,12 @@ class Lessons:
         """A launch goes to the decision's member; if that must build, it holds the lease."""
         assert decision.member is not None and decision.chosen is not None  # noqa: S101, PT018
         self._reports.note_sent(decision.member, now=now)
-        if decision.chosen.tier.needs_build:
+        if not decision.chosen.tier.needs_build:
+            return
+        lease = await self._store.take_lease(key, decision.member, now=now)
+        if lease.member != decision.member:
+            # The decision knew of that lease: its holder may take no launch, so it is void.
+            await self._store.release_lease(key, lease.member)
             await self._store.take_lease(key, decision.member, now=now)
 
     async def saw(self, resolved: ResolvedSpec, member: str, event: Event, *, now: float) -> None:

@@ -13,7 +13,9 @@ def configure_logs(*, level: str = "info", format_: LogFormat = "auto") -> None:
     """Send this process's logs to stderr; `auto` is coloured on a terminal, JSON elsewhere."""
     for_people = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         if for_people
         else structlog.processors.JSONRenderer()
     )

@@ -48,7 +48,9 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     """A federation for the tests of this file; it must leave nothing behind."""
     folder = tmp_path_factory.mktemp("federation")
     state_dir, repositories = folder / "state", folder / "repositories"
+    temporary = folder / "tmp"
     repositories.mkdir()
+    temporary.mkdir()
     command = [
         sys.executable,
         "-m",
@@ -59,14 +61,16 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         f"--trust={repositories.as_uri()}/",
         "--restart-seconds=8",
     ]
-    async with running_up(command, cwd=folder, state_dir=state_dir) as up:
+    environment = {"TMPDIR": str(temporary)}
+    async with running_up(command, cwd=folder, state_dir=state_dir, environment=environment) as up:
         yield Place(up, repositories)
     assert processes_that_mention(str(state_dir)) == []
     left = [
         *state_dir.glob("members/*/state/sessions/*"),
         *state_dir.glob("members/*/state/building/*"),
     ]
-    assert left == [], "sessions and half-made images are gone"
+    left += temporary.iterdir()
+    assert left == [], "sessions, half-made images and temporary files are gone"
 
 
 async def test_the_second_launch_needs_no_build_and_goes_to_the_same_member(place: Place) -> None:

@@ -107,9 +107,7 @@ def _follow(url: str, *, show_log: bool) -> Event:
             if done is not None:
                 progress.update(task, completed=done)
             if last.message.strip() and (show_log or _is_news(last)):
-                console.print(
-                    last.message.rstrip(), markup=False, highlight=False, soft_wrap=True
-                )
+                console.print(last.message.rstrip(), markup=False, highlight=False, soft_wrap=True)
     return last
 
 
