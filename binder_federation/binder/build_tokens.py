@@ -5,6 +5,7 @@ HS256 JSON web tokens (RFC 7519) in the shape of BinderHub's, with `aud` the
 the visitor's request.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import jwt
@@ -40,7 +41,7 @@ def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
         "request": claims.request,
         "origin": claims.origin,
     }
-    return jwt.encode(payload, key, algorithm=_ALGORITHM)
+    return jwt.encode(payload, _signing_key(key), algorithm=_ALGORITHM)
 
 
 def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
@@ -48,7 +49,7 @@ def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
     try:
         payload = jwt.decode(
             token,
-            key,
+            _signing_key(key),
             algorithms=[_ALGORITHM],
             audience=audience,
             leeway=30,
@@ -65,3 +66,8 @@ def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
         request=str(payload.get("request", "")),
         origin=str(payload.get("origin", "")),
     )
+
+
+def _signing_key(credential: str) -> bytes:
+    """HS256 wants 32 bytes (RFC 7518, 3.2); a credential may have any length, and another use."""
+    return hashlib.sha256(b"binder build token\0" + credential.encode()).digest()

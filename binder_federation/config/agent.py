@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from binder_federation.config.federation import HttpUrl, MemberName
+from binder_federation.config.federation import Credential, HttpUrl, MemberName
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 
 
@@ -63,7 +63,7 @@ class AgentSettings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8585
     federation_url: HttpUrl | None = None
     """Where reports go; without it the agent serves, and reports to nobody."""
-    credential: SecretStr
+    credential: Credential
     """Shared with the federation alone."""
     open_builds: bool = False
     """Whether anybody who reaches this agent may build and launch, without a build token."""

@@ -18,6 +18,17 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+LEAST_CREDENTIAL = 16
+
+
+def _credential(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < LEAST_CREDENTIAL:
+        raise ValueError(f"must be a random text of at least {LEAST_CREDENTIAL} characters")
+    return value
+
+
+Credential = Annotated[SecretStr, AfterValidator(_credential)]
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -27,7 +38,7 @@ class MemberSettings(Section):
     name: MemberName
     url: HttpUrl
     """The cluster agent's address, as the federation reaches it."""
-    credential: SecretStr
+    credential: Credential
     """Shared with this member alone: it signs its reports' requests and our build tokens."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     draining: bool = False

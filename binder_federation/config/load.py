@@ -69,5 +69,5 @@ def _sentence(error: ValidationError, path: Path | None) -> str:
     parts = []
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"]) or "settings"
-        parts.append(f"{name}: {problem['msg']}")
+        parts.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
     return where + "; ".join(parts)

@@ -50,6 +50,10 @@ class FakeMember:
     images: set[str] = field(default_factory=set)
     probes: Counter[str] = field(default_factory=Counter)
     build_lines: int = 3
+    capacity: int = 1_000_000
+    sessions: int = 0
+    is_silent: bool = False
+    """Takes connections and answers nothing, as a host does whose packets are dropped."""
     port: int = 0
     _failures: deque[Failure] = field(default_factory=deque)
     _runner: web.AppRunner | None = None
@@ -97,8 +101,13 @@ class FakeMember:
         self._hold_at = None
         self._may_go_on.set()
 
+    async def _maybe_fall_silent(self) -> None:
+        if self.is_silent:
+            await asyncio.Event().wait()
+
     async def _health(self, _request: web.Request) -> web.Response:
         self.probes["/health"] += 1
+        await self._maybe_fall_silent()
         body = {"ok": self.is_well, "checks": [{"service": "JupyterHub API", "ok": self.is_well}]}
         return web.json_response(body, status=200 if self.is_well else 503)
 
@@ -107,6 +116,7 @@ class FakeMember:
         return web.json_response({"builder": "fake", "binderhub": "1.0"})
 
     async def _build(self, request: web.Request) -> web.StreamResponse:
+        await self._maybe_fall_silent()
         path = request.raw_path.partition("?")[0].removeprefix("/build/")
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         verify_build_token(self.credential, token, audience=path)
@@ -128,12 +138,13 @@ class FakeMember:
     async def _stream(
         self, response: web.StreamResponse, path: str, failure: Failure | None
     ) -> None:
-        if failure is Failure.FULL:
+        if failure is Failure.FULL or self.sessions >= self.capacity:
             await self._send(response, failed_event(QuotaExceeded(f"{self.name} is full.")))
             return
         if failure is Failure.GARBAGE:
             await response.write(b"data: <html>\n\n")
             return
+        self.sessions += 1
         await self._send(response, Event(Phase.FETCHING, "Fetching.\n"))
         if path in self.images:
             await self._send(response, Event(Phase.BUILT, "Found built image, launching...\n"))
