@@ -103,7 +103,12 @@ def _configure_services(config: Any, settings: HubSettings) -> None:
     config.LocalProcessSpawner.term_timeout = 1
     config.JupyterHub.services = [
         {"name": "binder", "api_token": settings.service_token},
-        {"name": "idle-culler", "command": culler},
+        # The hub gives its services an environment of their own: the mark is not inherited.
+        {
+            "name": "idle-culler",
+            "command": culler,
+            "environment": {processes.OWNER_MARK: settings.state_dir},
+        },
     ]
     config.JupyterHub.load_roles = [
         {"name": "binder-agent", "services": ["binder"], "scopes": _AGENT_SCOPES},
