@@ -58,6 +58,9 @@ def copy_commands(image: ImageFolder, session: SessionFolder) -> list[list[str]]
         if source.is_dir()
     ]
 
+SESSION_CONFIG = Path(__file__).parent / "session_config"
+"""JupyterLab without the question about news, which no visitor of minutes should answer."""
+
 
 def make_environment(image: ImageFolder, record: ImageRecordFile, session: SessionFolder) -> None:
     """Make `env/`, `tmp/` and, when it was not copied, `home/`."""
@@ -102,6 +105,6 @@ def session_python_variables(image: ImageFolder, session: SessionFolder) -> dict
     return {
         "VIRTUAL_ENV": str(session.environment),
         "JUPYTER_PATH": str(shared),
-        "JUPYTER_CONFIG_PATH": str(image.environment / "etc/jupyter"),
+        "JUPYTER_CONFIG_PATH": f"{image.environment / 'etc/jupyter'}:{SESSION_CONFIG}",
         "JUPYTERLAB_DIR": str(shared / "lab"),
     }
