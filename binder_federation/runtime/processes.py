@@ -20,6 +20,10 @@ from pathlib import Path
 OWNER_MARK = "BINDERFED_OWNER"
 """Everything that an agent started carries its state folder in this variable."""
 
+_UNCLEAR_SECONDS = 0.25
+"""How long a process is watched that may be about to exec (it may be kept from running)."""
+_LOOK_EVERY_SECONDS = 0.003
+_PF_KTHREAD = 0x00200000
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork
 
@@ -56,34 +60,57 @@ class HeldProcess:
 def hold_marked_processes(marker: str, value: str) -> list[HeldProcess]:
     """Every process of ours, but this one, that was started with `marker=value`.
 
-    The caller releases each.
+    The caller releases each. One that execs at this moment may be missed.
     """
+    return _look(marker, value)[0]
+
+
+def _look(marker: str, value: str) -> tuple[list[HeldProcess], bool]:
+    """The marked processes, and whether there are some of which it cannot be told now: while
+    a process execs, its environment reads as empty."""
     wanted = f"{marker}={value}".encode()
-    own_pid = os.getpid()
     pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
-    held = (_hold(pid, wanted) for pid in pids if pid != own_pid)
-    return [process for process in held if process is not None]
+    pids.remove(os.getpid())
+    held: list[HeldProcess] = []
+    is_clear = [_hold_if_marked(pid, wanted, held) for pid in pids]
+    return held, not all(is_clear)
 
 
-def _hold(pid: int, wanted: bytes) -> HeldProcess | None:
-    if wanted not in _environment(pid):
-        return None
+def _hold_if_marked(pid: int, wanted: bytes, held: list[HeldProcess]) -> bool:
+    """Add the process to `held` if it carries the mark; whether that could be told."""
+    started = _start_time(pid)
+    environment = _environment(pid)
+    if environment == b"" and started is not None:
+        return False
+    if wanted not in environment.split(b"\0"):
+        return True
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
-        return None
-    # Once more: the pid may have come to mean another process before the pidfd held it.
-    if wanted in _environment(pid):
-        return HeldProcess(pid, pidfd)
-    os.close(pidfd)
-    return None
+        return True  # it has ended
+    if _start_time(pid) == started:
+        held.append(HeldProcess(pid, pidfd))
+    else:  # the pid came to mean another process before the pidfd held it
+        os.close(pidfd)
+    return True
 
 
-def _environment(pid: int) -> list[bytes]:
+def _environment(pid: int) -> bytes:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:  # gone, or somebody else's
-        return []
+        return b"?"
+
+
+def _start_time(pid: int) -> bytes | None:
+    """When the process started, in clock ticks; None for one that has ended, and for the
+    kernel's own. Fields: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    is_zombie, is_kernels = fields[0] == b"Z", int(fields[6]) & _PF_KTHREAD
+    return None if is_zombie or is_kernels else fields[19]
 
 
 async def end_marked_processes(marker: str, value: str, grace_seconds: float) -> int:
@@ -94,18 +121,25 @@ async def end_marked_processes(marker: str, value: str, grace_seconds: float) ->
     ended (it hangs in the kernel).
     """
     ended: set[int] = set()
-    give_up_at = time.monotonic() + grace_seconds + 10.0
-    kill_at = time.monotonic() + grace_seconds
-    while processes := hold_marked_processes(marker, value):
+    now = time.monotonic()
+    kill_at, give_up_at = now + grace_seconds, now + grace_seconds + 10.0
+    look_until = now + _UNCLEAR_SECONDS
+    while True:
+        processes, is_unclear = _look(marker, value)
+        if not processes:
+            if not is_unclear or time.monotonic() > look_until:
+                return len(ended)
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            continue
         try:
             ended.update(process.pid for process in processes)
             await _end(processes, grace_seconds=max(0.0, kill_at - time.monotonic()))
         finally:
             for process in processes:
                 process.release()
+        look_until = time.monotonic() + _UNCLEAR_SECONDS
         if time.monotonic() > give_up_at:
             raise TimeoutError(f"{len(processes)} processes with {marker}={value} do not end")
-    return len(ended)
 
 
 async def _end(processes: Sequence[HeldProcess], *, grace_seconds: float) -> None:

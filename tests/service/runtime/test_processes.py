@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,17 @@ async def test_what_carries_the_mark_is_ended_and_nothing_else(value: str) -> No
     finally:
         other.kill()
         await other.wait()
+
+
+async def test_one_that_execs_all_the_time_is_found(value: str, tmp_path: Path) -> None:
+    """Its environment reads as empty while it does."""
+    script = tmp_path / "again"
+    script.write_text('#!/bin/sh\n[ "$1" = 0 ] && exec sleep 600\nexec "$0" $(($1 - 1))\n')
+    script.chmod(0o755)
+    for _ in range(5):
+        process = await start(value, f"echo begun; exec {script} 50")
+        await end_marked_processes(MARK, value, grace_seconds=5)
+        assert await process.wait() == -signal.SIGTERM
 
 
 async def test_one_that_does_not_listen_is_killed(value: str) -> None:

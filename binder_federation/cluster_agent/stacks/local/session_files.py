@@ -58,6 +58,7 @@ def copy_commands(image: ImageFolder, session: SessionFolder) -> list[list[str]]
         if source.is_dir()
     ]
 
+
 SESSION_CONFIG = Path(__file__).parent / "session_config"
 """JupyterLab without the question about news, which no visitor of minutes should answer."""
 
