@@ -41,6 +41,15 @@ def count(value: str) -> int:
     return len(held)
 
 
+async def wait_for_count(value: str, wanted: int) -> None:
+    """One that execs at the moment of a look is not counted."""
+
+    async def is_counted() -> bool:
+        return count(value) == wanted
+
+    await eventually(is_counted, what=f"{wanted} marked processes")
+
+
 async def test_what_carries_the_mark_is_ended_and_nothing_else(value: str) -> None:
     marked = await start(value, "echo begun; exec sleep 600")
     other = await start("another", "echo begun; exec sleep 600")
@@ -75,7 +84,7 @@ async def test_one_that_left_its_group_and_parent_is_found(value: str) -> None:
     script = "(setsid sleep 600 > /dev/null 2>&1 &) ; echo begun"
     parent = await start(value, script)
     assert await parent.wait() == 0
-    assert count(value) == 1
+    await wait_for_count(value, 1)
     await end_marked_processes(MARK, value, grace_seconds=5)
     assert count(value) == 0
 
@@ -102,7 +111,7 @@ async def test_a_command_ends_with_its_parent(value: str) -> None:
     """The parent is a shell; what it starts through this module does not outlive it."""
     command = f"{sys.executable} -m {processes.__name__} sh -c 'echo begun; exec sleep 600'"
     parent = await start(value, f"{command} & wait")
-    assert count(value) == 2
+    await wait_for_count(value, 2)
     parent.kill()
     await parent.wait()
 
