@@ -7,6 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8080
 MEMBERS ?= 2
 ARGS ?=
+JOBS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
@@ -21,7 +22,7 @@ run: $(INSTALLED)
 	@exec $(BIN)/binderfed up --port $(PORT) --members $(MEMBERS) $(ARGS)
 
 test: $(INSTALLED_DEV) check
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 unit: $(INSTALLED_DEV)
 	@$(BIN)/pytest tests/unit $(ARGS)
