@@ -51,6 +51,7 @@ async def create_app(settings: FederationSettings) -> web.Application:
 
 def _add_api_routes(app: web.Application) -> None:
     app.router.add_get(ANY_LAUNCH, build.build, allow_head=False)
+    app.router.add_head(ANY_LAUNCH, build.check)
     app.router.add_route("OPTIONS", ANY_LAUNCH, build.preflight)
     app.router.add_get("/api/members", members.list_members)
     app.router.add_post("/api/members/{name}/report", members.take_report)

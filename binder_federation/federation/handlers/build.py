@@ -31,7 +31,7 @@ STREAM_HEADERS = {
 }
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
     "Access-Control-Max-Age": "86400",
 }
@@ -40,6 +40,16 @@ PREFLIGHT_HEADERS = {
 async def preflight(_request: web.Request) -> web.StreamResponse:
     """`OPTIONS`: a page of any origin may launch."""
     return web.Response(status=204, headers=PREFLIGHT_HEADERS)
+
+
+async def check(request: web.Request) -> web.StreamResponse:
+    """`HEAD`: whether a `GET` would launch; nothing is launched."""
+    try:
+        _check_accepts_stream(request)
+        _read(request.app[CONTEXT], request)
+    except ServiceError as error:
+        return await _refuse(request, error)
+    return web.Response(headers=STREAM_HEADERS)
 
 
 async def build(request: web.Request) -> web.StreamResponse:
@@ -72,7 +82,9 @@ def _resumed(context: FederationContext, request: web.Request) -> tuple[Launch |
     if parsed is None:
         return None, 0
     launch = context.launches.find(parsed[0])
-    return (launch, parsed[1]) if launch is not None else (None, 0)
+    if launch is None or launch.request.path != f"v2/{raw_path_after(request, '/build/')}":
+        return None, 0
+    return launch, parsed[1]
 
 
 def _read(context: FederationContext, request: web.Request) -> LaunchRequest:

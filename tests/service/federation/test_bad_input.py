@@ -78,6 +78,11 @@ async def test_other_methods_and_places_get_json(federation: FederationServer) -
     wrong = await federation.client.post("/api/members")
     preflight = await federation.client.options("/build/gh/o/r/HEAD")
 
+    head = await federation.client.head(f"/build/gh/o/r/{'1' * 40}")
+    bad_head = await federation.client.head("/build/nosuch/o/r/HEAD")
+
+    assert (head.status_code, bad_head.status_code) == (200, 400)
+    assert federation.context.launches.under_way == 0, "HEAD launches nothing"
     assert (nothing.status_code, nothing.json()["code"]) == (404, "http_404")
     assert wrong.status_code == 405
     assert "GET" in wrong.headers["Allow"]

@@ -35,6 +35,19 @@ async def test_a_client_that_has_seen_the_end_is_told_to_stop(
     assert not again.events
 
 
+async def test_the_id_of_another_repositorys_launch_begins_anew(
+    federation: FederationServer,
+) -> None:
+    other = await federation.launch()
+
+    seen = await federation.launch(
+        f"gh/another/repository/{'1' * 40}", headers={"Last-Event-ID": other.ids[-1]}
+    )
+
+    assert seen.last.phase is Phase.READY
+    assert "another" in seen.last.fields["image"]
+
+
 async def test_an_unknown_launch_begins_anew(federation: FederationServer) -> None:
     for nonsense in ("gone:3", ":", "x:y", "x:-1", "x:" + "9" * 40):
         seen = await federation.launch(headers={"Last-Event-ID": nonsense})
