@@ -11,10 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+import yaml
 
 from binder_federation.binder.events import Phase
 from tests.e2e.test_make_run import free_port
 from tests.support.eventually import eventually
+from tests.support.fake_github import FakeGitHub
 from tests.support.git_repositories import GitRepository, make_repository
 from tests.support.running_up import (
     RunningUp,
@@ -38,6 +40,7 @@ class Place:
 
     up: RunningUp
     repositories: Path
+    github: FakeGitHub
 
     def repository(self, name: str, files: dict[str, str] | None = None) -> GitRepository:
         return make_repository(self.repositories / name, files)
@@ -62,8 +65,17 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         "--restart-seconds=8",
     ]
     environment = {"TMPDIR": str(temporary)}
-    async with running_up(command, cwd=folder, state_dir=state_dir, environment=environment) as up:
-        yield Place(up, repositories)
+    async with FakeGitHub(folder / "github") as github:
+        urls = {"url": github.url, "api_url": github.api_url}
+        more = folder / "more.yaml"
+        more.write_text(yaml.safe_dump({"providers": {"github": urls}}))
+        async with running_up(
+            [*command, f"--config={more}"],
+            cwd=folder,
+            state_dir=state_dir,
+            environment=environment,
+        ) as up:
+            yield Place(up, repositories, github)
     assert processes_that_mention(str(state_dir)) == []
     left = [
         *state_dir.glob("members/*/state/sessions/*"),
@@ -95,6 +107,22 @@ async def answers(seen: StreamSeen) -> bool:
         mine = await me.get(f"{url}api/status", headers=headers)
         others = await somebody.get(f"{url}api/status")
     return [mine.status_code, others.status_code] == [200, 403]
+
+
+async def test_a_branch_on_github_is_looked_up_once_and_launched(place: Place) -> None:
+    repository = place.github.create("ada/analysis", {"requirements.txt": "six\n"})
+    commit = repository.branch("feature/plots", {"plot.py": "x = 1\n"})
+    asked_before = len(place.github.requests)
+
+    seen = await place.up.launch("gh/ada/analysis/feature/plots")
+    again = await place.up.launch("gh/Ada/Analysis.git/feature%2Fplots")
+
+    assert seen.last.phase is again.last.phase is Phase.READY, again.text
+    assert commit in seen.last.fields["binder_persistent_request"]
+    assert seen.last.fields["binder_request"] == "v2/gh/ada/analysis/feature/plots"
+    assert again.last.fields["member"] == seen.last.fields["member"], "the same image"
+    asked = len(place.github.requests) - asked_before
+    assert asked <= 2, "once for each spelling: members are handed the commit"
 
 
 @pytest.mark.parametrize("moment", ["building", "launching"])
