@@ -49,7 +49,9 @@ def add_command(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("spec", help="provider and spec, such as gh/owner/repository/HEAD")
+    parser.add_argument(
+        "spec", help="provider and spec, such as gh/owner/repository/HEAD; or a link, or a git URL"
+    )
     add_federation_option(parser)
     parser.add_argument("--path", metavar="FILE", help="the file to open, in JupyterLab")
     parser.add_argument("--avoid", metavar="MEMBER", help="members not to use, by comma")
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Launch; 0 when ready, 1 when it failed."""
     base = arguments.federation.rstrip("/")
     query = f"?{urlencode({'avoid': arguments.avoid})}" if arguments.avoid else ""
-    url = f"{base}/build/{quote(arguments.spec.strip('/'), safe='/%:@!$&()*+,;=~')}{query}"
+    url = f"{base}/build/{launch_path(arguments.spec)}{query}"
     with readable_errors(base):
         if arguments.json:
             return _print_json(url)
@@ -76,6 +78,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.open and not webbrowser.open(address):
         print("No browser could be opened; use the URL above.", file=sys.stderr)
     return 0
+
+
+def launch_path(text: str) -> str:
+    """`<provider>/<spec>` in what somebody typed: that, a launch link, or a git URL."""
+    text = text.strip()
+    if "/v2/" in text:
+        return text.partition("/v2/")[2].partition("?")[0]
+    if "://" in text:
+        return f"git/{quote(text, safe='')}/HEAD"
+    return quote(text.strip("/"), safe="/%:@!$&()*+,;=~")
 
 
 def server_url(ready: Event, *, path: str | None) -> str:

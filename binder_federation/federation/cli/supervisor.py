@@ -1,8 +1,9 @@
 """Runs the parts of `binderfed up` as processes and ends every one of them.
 
 Children get a session of their own, so that Ctrl-C reaches this process alone and
-the parts are stopped in order. A part that dies is started again after its pause;
-the others go on meanwhile. At the end whatever still carries a part's mark is ended.
+the parts are stopped in order. Once everything has started, a part that dies is
+started again after its pause, and the others go on meanwhile. At the end whatever
+still carries a part's mark is ended.
 """
 
 import asyncio
@@ -47,7 +48,10 @@ class Supervisor:
         self._tasks = BackgroundTasks()
         self.stop_requested = asyncio.Event()
         self.was_stopped = False
-        self.deaths: dict[str, int] = {}
+        self.restarts_parts = False
+        """Set it once everything runs: a part that dies before does not start at all."""
+        self.failed: str | None = None
+        """The part that did not start."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -81,15 +85,18 @@ class Supervisor:
         print("\nStopping ... (Ctrl-C again to stop at once)", flush=True)
 
     async def _keep_running(self, part: Part) -> None:
-        pause = part.restart_seconds
+        quick_deaths = 0
         while not self.stop_requested.is_set():
             began_at = time.monotonic()
             status = await self._run_once(part)
             if self.stop_requested.is_set():
                 return
-            self.deaths[part.name] = self.deaths.get(part.name, 0) + 1
+            if not self.restarts_parts:
+                self.failed = part.name
+                return
             ran_long = time.monotonic() - began_at > CRASH_LOOP_SECONDS
-            pause = part.restart_seconds if ran_long else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            quick_deaths = 0 if ran_long else quick_deaths + 1
+            pause = _pause_seconds(part, quick_deaths)
             print(
                 f"{part.name} ended ({_describe(status)}); it is started again in {pause:.0f} s."
                 f" Its log: {self._log_file(part.name)}",
@@ -139,6 +146,12 @@ class Supervisor:
 
     def _log_file(self, name: str) -> Path:
         return self._log_dir / f"{name}.log"
+
+
+def _pause_seconds(part: Part, quick_deaths: int) -> float:
+    """The part's own pause, doubled with each death that came soon after a start."""
+    longest = max(part.restart_seconds, LONGEST_PAUSE_SECONDS)
+    return min(part.restart_seconds * 2.0 ** max(0, quick_deaths - 1), longest)
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

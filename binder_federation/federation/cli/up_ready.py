@@ -12,7 +12,6 @@ from binder_federation.federation.cli.up_settings import Plan
 
 START_SECONDS = 600.0
 POLL_SECONDS = 0.25
-MOST_DEATHS = 2
 
 
 async def wait_until_ready(plan: Plan, supervisor: Supervisor) -> bool:
@@ -27,10 +26,11 @@ async def wait_until_ready(plan: Plan, supervisor: Supervisor) -> bool:
             while not supervisor.stop_requested.is_set():
                 waiting_for = await _waiting_for(plan, client)
                 if not waiting_for:
+                    supervisor.restarts_parts = True
                     return True
                 status.update(f"{message} waiting for {', '.join(waiting_for)}")
-                if failed := _failed(supervisor):
-                    _explain(failed, supervisor)
+                if supervisor.failed:
+                    _explain(supervisor.failed, supervisor)
                     return False
                 if time.monotonic() > deadline:
                     print(f"{', '.join(waiting_for)} did not start in time.", file=sys.stderr)
@@ -48,10 +48,6 @@ async def _waiting_for(plan: Plan, client: httpx.AsyncClient) -> list[str]:
         return ["federation", *starting]
     not_up = [m["name"] for m in members if m["state"] != "up" or m["load"] is None]
     return list(dict.fromkeys([*starting, *not_up]))
-
-
-def _failed(supervisor: Supervisor) -> str | None:
-    return next((name for name, count in supervisor.deaths.items() if count >= MOST_DEATHS), None)
 
 
 def _explain(name: str, supervisor: Supervisor) -> None:
