@@ -22,7 +22,7 @@ run: $(INSTALLED)
 	@exec $(BIN)/binderfed up --port $(PORT) --members $(MEMBERS) $(ARGS)
 
 test: $(INSTALLED_DEV) check
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 unit: $(INSTALLED_DEV)
 	@$(BIN)/pytest tests/unit $(ARGS)

@@ -1,7 +1,5 @@
 """The build log on the loading page."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
@@ -10,7 +8,6 @@ from binder_federation.binder.events import Phase
 from tests.support.scripted_federation import (
     ScriptedFederation,
     ScriptedLaunch,
-    scripted_federation,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -20,12 +17,6 @@ IS_AT_END = """() => {
   const log = document.getElementById("log-lines");
   return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
 }"""
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def federation() -> AsyncIterator[ScriptedFederation]:
-    async with scripted_federation() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

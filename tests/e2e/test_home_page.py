@@ -14,11 +14,15 @@ EXAMPLE = "v2/gh/owner/example/HEAD?labpath=index.ipynb"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def federation(page: Page) -> AsyncIterator[ScriptedFederation]:
-    """A federation whose home page is open."""
+async def federation() -> AsyncIterator[ScriptedFederation]:
+    """A federation that offers an example."""
     async with scripted_federation(example=EXAMPLE) as running:
-        await page.goto(running.url)
         yield running
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def _open(page: Page, federation: ScriptedFederation) -> None:
+    await page.goto(federation.url)
 
 
 async def test_the_link_comes_as_you_type(page: Page, federation: ScriptedFederation) -> None:

@@ -1,10 +1,8 @@
 """The loading page in a real browser: each test is one launch's story."""
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from binder_federation.binder.events import Phase
@@ -12,18 +10,11 @@ from tests.support.browser import PageErrors
 from tests.support.scripted_federation import (
     ScriptedFederation,
     ScriptedLaunch,
-    scripted_federation,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 LINK = "/v2/gh/owner/name/HEAD"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def federation() -> AsyncIterator[ScriptedFederation]:
-    async with scripted_federation() as running:
-        yield running
 
 
 async def open_link(page: Page, federation: ScriptedFederation, link: str = LINK) -> ScriptedLaunch:

@@ -103,7 +103,7 @@ async def answers(seen: StreamSeen) -> bool:
     """Whether the session answers its token, and nobody else."""
     url, token = seen.last.fields["url"], seen.last.fields["token"]
     headers = {"Authorization": f"token {token}"}
-    async with httpx.AsyncClient(timeout=10) as me, httpx.AsyncClient(timeout=10) as somebody:
+    async with httpx.AsyncClient(timeout=30) as me, httpx.AsyncClient(timeout=30) as somebody:
         mine = await me.get(f"{url}api/status", headers=headers)
         others = await somebody.get(f"{url}api/status")
     return [mine.status_code, others.status_code] == [200, 403]

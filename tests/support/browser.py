@@ -86,7 +86,7 @@ async def watched_page(
     """
     errors = errors or PageErrors()
     context = await browser.new_context(**{"viewport": DESKTOP, **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     try:
         page = await context.new_page()
         errors.watch(page)
@@ -100,10 +100,3 @@ async def watched_page(
 def page_errors() -> PageErrors:
     """The errors of this test's page, to say which ones are expected."""
     return PageErrors()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, page_errors: PageErrors) -> AsyncIterator[Page]:
-    """A fresh page."""
-    async with watched_page(browser, errors=page_errors) as fresh:
-        yield fresh

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[bool]], *, what: str, within_seconds: float = 10.0
+    condition: Callable[[], Awaitable[bool]], *, what: str, within_seconds: float = 30.0
 ) -> None:
     """Ask `condition` again and again until it holds; fail, naming `what`, when it does not."""
     try:

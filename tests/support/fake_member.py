@@ -94,7 +94,7 @@ class FakeMember:
         self._is_held.clear()
 
     async def wait_until_held(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self._is_held.wait()
 
     def go_on(self) -> None:

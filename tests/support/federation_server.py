@@ -95,7 +95,7 @@ async def running_federation(
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             server = FederationServer(url, client, app[CONTEXT])
             await server.wait_until_up(*(member.name for member in members))
             yield server

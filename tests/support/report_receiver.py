@@ -23,7 +23,7 @@ class ReportReceiver:
     async def next_report(self) -> Report:
         """The next one that comes."""
         self._arrived.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._arrived.wait()
         return self.reports[-1]
 

@@ -47,7 +47,7 @@ async def test_a_late_watcher_gets_the_phase_and_the_last_hundred_lines() -> Non
         await builds_run(stack, 1)
         begun = asyncio.Event()
         late = group.create_task(agent.launch(begun=begun))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await begun.wait()
         stack.builder.may_finish.set()
     messages = [event.message for event in late.result().events]

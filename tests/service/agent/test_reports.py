@@ -98,7 +98,11 @@ async def test_load_counts_launches_in_flight(receiver: ReportReceiver) -> None:
                 load = receiver.reports[-1].load
                 return (load.running, load.pending) == (1, 1)
 
+            async def hub_was_asked() -> bool:
+                return any(server.pending for server in stack.hub.servers.values())
+
             await eventually(both_are_told, what="one running and one pending")
+            await eventually(hub_was_asked, what="the hub to be asked for a server")
             stack.hub.finish()
         assert starting.result().last.phase is Phase.READY
         assert receiver.reports[-1].estimates.spawn_seconds is not None

@@ -72,7 +72,7 @@ class Setup:
         async def is_so() -> bool:
             return self.monitor.health(name).state is state
 
-        await eventually(is_so, what=f"{name} to be {state}", within_seconds=5)
+        await eventually(is_so, what=f"{name} to be {state}", within_seconds=10)
 
     def gauge(self, name: str) -> dict[str, float | None]:
         return {
@@ -99,7 +99,7 @@ async def requests_are(member: ScriptedMember, count: int) -> None:
     async def are_so() -> bool:
         return member.requests["/health"] >= count
 
-    await eventually(are_so, what=f"{count} probes", within_seconds=5)
+    await eventually(are_so, what=f"{count} probes", within_seconds=10)
 
 
 async def test_the_first_probe_comes_at_once(
@@ -183,7 +183,7 @@ async def test_many_calls_make_one_probe(member: ScriptedMember, make_monitor: M
 async def test_a_call_during_a_probe_makes_another_one(
     member: ScriptedMember, make_monitor: MakeMonitor
 ) -> None:
-    setup = make_monitor(HealthSettings(probe_every_seconds=10.0, probe_timeout_seconds=0.1))
+    setup = make_monitor(HealthSettings(probe_every_seconds=10.0, probe_timeout_seconds=1.0))
     member.health = never_answer
     setup.monitor.watch("alpha", member.url)
     await requests_are(member, 1)

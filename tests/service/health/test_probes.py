@@ -33,7 +33,7 @@ def answer_checks(*checks: dict[str, Any], status: int = 200) -> Answer:
 
 
 async def ask(client: httpx.AsyncClient, url: str, timeout_seconds: float = 2.0) -> ProbeResult:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return await probe(client, url, timeout_seconds=timeout_seconds)
 
 

@@ -193,7 +193,7 @@ async def test_2019_03_24_cache_wipe_watching_holds_no_slot() -> None:
     stack, tasks = FakeStack(), BackgroundTasks()
     stack.builder.may_finish.clear()
     builds = make_builds(stack, tasks, slots=2)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         for _ in range(20):
             group.create_task(builds.watch(plan("hot/repository"), lambda _: None))
         group.create_task(builds.watch(plan("other/repository"), lambda _: None))

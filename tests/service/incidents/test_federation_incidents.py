@@ -16,7 +16,8 @@ from tests.support.federation_server import FederationServer, running_federation
 
 QUICK = {
     "probe_every_seconds": 0.2,
-    "probe_timeout_seconds": 0.3,
+    "probe_timeout_seconds": 1.0,
+    "misses_to_down": 1,
     "down_probe_max_seconds": 0.4,
     "recover_after_seconds": 0.3,
 }

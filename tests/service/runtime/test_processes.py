@@ -29,7 +29,7 @@ async def start(value: str, script: str) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await process.stdout.readline() == b"begun\n"
     return process
 

@@ -51,5 +51,5 @@ async def test_no_place_is_lost_whenever_a_waiter_is_cancelled() -> None:
     may_end.set()
     await asyncio.gather(*waiters, return_exceptions=True)
     assert (slots.held, slots.waiting) == (0, 0)
-    async with asyncio.timeout(1), slots.hold("b", on_place=lambda _: None):
+    async with asyncio.timeout(20), slots.hold("b", on_place=lambda _: None):
         assert slots.held == 1
