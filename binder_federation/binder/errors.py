@@ -54,15 +54,6 @@ class ProviderUnavailable(ServiceError):
     retryable: ClassVar[bool] = True
 
 
-class RateLimited(ServiceError):
-    """This client asks too often."""
-
-    code: ClassVar[str] = "rate_limited"
-    status: ClassVar[int] = 429
-    fault: ClassVar[Fault] = Fault.REQUEST
-    retryable: ClassVar[bool] = True
-
-
 class QuotaExceeded(ServiceError):
     """No more sessions fit (`pod_quota`) here just now. Not a failure: the place is full."""
 
