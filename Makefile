@@ -41,7 +41,7 @@ screenshots: $(INSTALLED_DEV)
 # The versions that the project is tested with; pyproject.toml has the floors.
 constraints: $(INSTALLED_DEV)
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --upgrade \
-		--extra local --group dev --python-version 3.11 pyproject.toml -o constraints.txt
+		--extra local --extra plot --group dev --python-version 3.11 pyproject.toml -o constraints.txt
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -57,7 +57,7 @@ $(INSTALLED): .venv/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[local]' --group dev
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[local,plot]' --group dev
 	@touch $@
 
 clean:

@@ -71,6 +71,10 @@ class MemberView:
     is_draining: bool = False
     last_well_at: float | None = None
     """When it last passed a probe."""
+    is_ejected: bool = False
+    """Outlier detection keeps it out for a while, whatever its probes say."""
+    success_share: float = 1.0
+    """Of its launches that did not fail for the repository's sake or for want of room."""
     estimates: Estimates = Estimates()
 
 
