@@ -1,5 +1,6 @@
 """Settings of the federation: `binderfed serve --config federation.yaml`."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -38,6 +39,9 @@ class MemberSettings(Section):
     name: MemberName
     url: HttpUrl
     """The cluster agent's address, as the federation reaches it."""
+    public_url: HttpUrl | None = None
+    """The agent's address as visitors' browsers reach it, for `launch.mode: redirect`;
+    by default `url`."""
     credential: Credential
     """Shared with this member alone: it signs its reports' requests and our build tokens."""
     weight: Annotated[float, Field(gt=0)] = 1.0
@@ -74,9 +78,19 @@ class EstimateSettings(Section):
     """Assumed when an image's size is not known."""
 
 
+class LaunchMode(StrEnum):
+    """How a visitor gets to the member that was chosen."""
+
+    STREAM = "stream"
+    """The federation relays the member's events, and goes on elsewhere when it fails."""
+    REDIRECT = "redirect"
+    """A 307 to the member: visitors' browsers talk to it directly."""
+
+
 class LaunchSettings(Section):
     """One launch: how long it may take, how often it is tried."""
 
+    mode: LaunchMode = LaunchMode.STREAM
     attempts: Annotated[int, Field(ge=1)] = 4
     connect_seconds: Seconds = 5.0
     silence_seconds: Seconds = 45.0
@@ -91,6 +105,13 @@ class LaunchSettings(Section):
     kept_seconds: Seconds = 1200.0
     """A launch that ended can be resumed (read again) for so long."""
     most_at_once: Annotated[int, Field(ge=1)] = 5000
+
+
+class AdminSettings(Section):
+    """Who may use `/api/admin`."""
+
+    token: Credential | None = None
+    """Sent as `Authorization: Bearer …`. Without one the admin API answers this machine alone."""
 
 
 class FederationSettings(BaseSettings):
@@ -109,6 +130,7 @@ class FederationSettings(BaseSettings):
     health: HealthSettings = HealthSettings()
     estimates: EstimateSettings = EstimateSettings()
     launch: LaunchSettings = LaunchSettings()
+    admin: AdminSettings = AdminSettings()
     example: str | None = None
     """A launch path (`v2/…`) that the home page offers as an example."""
     log_level: str = "info"

@@ -20,6 +20,8 @@ class Member:
     weight: float
     is_draining: bool
     credential: str = field(repr=False)
+    public_url: str = ""
+    """Where visitors' browsers reach it, in redirect mode."""
 
 
 class Roster:
@@ -63,6 +65,7 @@ def make_roster(members: Iterable[MemberSettings]) -> Roster:
             weight=member.weight,
             is_draining=member.draining,
             credential=member.credential.get_secret_value(),
+            public_url=member.public_url or member.url,
         )
         for member in members
     )
