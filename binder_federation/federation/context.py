@@ -24,6 +24,7 @@ from binder_federation.federation.locality.memory import MemoryLocalityStore
 from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
+from binder_federation.federation.placing import Placing
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.health.checks import HealthChecks
@@ -45,6 +46,8 @@ class FederationContext:
     reports: Reports
     store: LocalityStore
     fleet: FleetView
+    resolver: Resolver
+    placing: Placing
     launches: Launches
     metrics: FederationMetrics
     health_checks: HealthChecks
@@ -116,22 +119,29 @@ def _wire(
         settings=settings.providers,
         clock=clock,
     )
-    dispatcher = Dispatcher(
+    lessons = Lessons(store=store, reports=reports, monitor=monitor)
+    placing = Placing(
         roster=roster,
         repositories=repositories,
-        resolver=resolver,
         fleet=fleet,
+        lessons=lessons,
+        metrics=metrics,
+        health_settings=settings.health,
+        clock=clock,
+        rng=rng,
+    )
+    dispatcher = Dispatcher(
+        resolver=resolver,
+        placing=placing,
         streams=MemberStreams(
             session=session,
             connect_seconds=settings.launch.connect_seconds,
             silence_seconds=settings.launch.silence_seconds,
         ),
-        lessons=Lessons(store=store, reports=reports, monitor=monitor),
+        lessons=lessons,
         metrics=metrics,
         settings=settings.launch,
-        health_settings=settings.health,
         clock=clock,
-        rng=rng,
     )
     context = FederationContext(
         settings=settings,
@@ -142,6 +152,8 @@ def _wire(
         reports=reports,
         store=store,
         fleet=fleet,
+        resolver=resolver,
+        placing=placing,
         launches=Launches(runner=dispatcher, settings=settings.launch, tasks=tasks, clock=clock),
         metrics=metrics,
         health_checks=make_own_checks(roster=roster, monitor=monitor, tasks=tasks),

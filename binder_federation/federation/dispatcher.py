@@ -1,36 +1,29 @@
 """One launch from link to notebook: resolve, decide, relay; at another member if need be.
 
-The order that matters: between `choose` and the lease that records its decision
-nothing is awaited for long, so fifty visitors of one new repository go to one
-member. What a stream tells is learned at once (`lessons`), not when it ends.
+Where a launch goes is decided in `placing.py`. What a stream tells is learned at
+once (`lessons`), not when it ends.
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from yarl import URL
 
-from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
 from binder_federation.binder.events import Event, Phase, failed_event
-from binder_federation.binder.providers import Repositories
 from binder_federation.binder.providers.refs import short_ref
 from binder_federation.binder.resolver import ResolvedSpec, Resolver
-from binder_federation.config.federation import HealthSettings, LaunchSettings
-from binder_federation.federation.core.choose import Decision, choose
-from binder_federation.federation.fleet import FleetView
-from binder_federation.federation.launch_request import audience
+from binder_federation.config.federation import LaunchSettings
+from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.launches import Launch
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.narrator import Narrator
 from binder_federation.federation.outcomes import FailedAttempt, final_failure, judge
-from binder_federation.federation.roster import Roster
+from binder_federation.federation.placing import Placing
 from binder_federation.runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -51,29 +44,21 @@ class Dispatcher:
     def __init__(
         self,
         *,
-        roster: Roster,
-        repositories: Repositories,
         resolver: Resolver,
-        fleet: FleetView,
+        placing: Placing,
         streams: MemberStreams,
         lessons: Lessons,
         metrics: FederationMetrics,
         settings: LaunchSettings,
-        health_settings: HealthSettings,
         clock: Callable[[], float],
-        rng: random.Random,
     ) -> None:
-        self._roster = roster
-        self._repositories = repositories
         self._resolver = resolver
-        self._fleet = fleet
+        self._placing = placing
         self._streams = streams
         self._lessons = lessons
         self._metrics = metrics
         self._settings = settings
-        self._health_settings = health_settings
         self._clock = clock
-        self._rng = rng
 
     async def run(self, launch: Launch) -> None:
         """Append the launch's events to its log, up to the final one."""
@@ -96,7 +81,8 @@ class Dispatcher:
             launch.log.append(Event(Phase.WAITING, f"{resolved.note}\n"))
         failures: list[FailedAttempt] = []
         for number in range(1, self._settings.attempts + 1):
-            decision = await self._decide(launch, resolved, failures)
+            tried = frozenset(failure.member for failure in failures)
+            decision = await self._placing.place(launch.request, resolved, tried=tried)
             if decision.member is None:
                 launch.log.append(final_failure(failures, decision.refused))
                 return
@@ -109,27 +95,6 @@ class Dispatcher:
                 launch.log.append(failure.event.adding(member=failure.member, attempt=number))
                 return
         launch.log.append(final_failure(failures, {}))
-
-    async def _decide(
-        self, launch: Launch, resolved: ResolvedSpec, failures: list[FailedAttempt]
-    ) -> Decision:
-        """Choose a member and record the decision before anybody else decides."""
-        key = resolved.image_key
-        tried = frozenset(failure.member for failure in failures)
-        avoided = launch.request.avoid - tried
-        now = self._clock()
-        image = await self._fleet.image(resolved, now=now)
-        fleet = self._fleet.snapshot(now=now)
-        decide = partial(
-            choose, fleet, image, now=now, rng=self._rng, settings=self._health_settings
-        )
-        decision = decide(exclude=tried | avoided)
-        if decision.member is None and avoided:  # better the member they did not want than none
-            decision = decide(exclude=tried)
-        if decision.member is not None:
-            await self._lessons.decided(key, decision, now=now)
-        self._metrics.count_decision(decision)
-        return decision
 
     async def _try(
         self,
@@ -183,20 +148,10 @@ class Dispatcher:
 
     def _address(self, launch: Launch, resolved: ResolvedSpec, name: str) -> tuple[URL, str]:
         """Where the member builds this, and the token that lets us ask."""
-        member = self._roster.get(name)
-        assert member is not None, "the fleet's snapshot is made from the roster"  # noqa: S101
-        request = launch.request
-        raw_spec = self._repositories.format(resolved.spec.at(resolved.resolved_ref))
-        path = audience(request.spec.provider, raw_spec)
-        claims = BuildClaims(
-            audience=path,
-            client_address=request.client_address,
-            launch_host=request.launch_host,
-            request=request.path,
-            origin=request.origin,
-        )
-        token = sign_build_token(member.credential, claims, now=self._clock())
-        query = "?build_only=true" if request.is_build_only else ""
+        member = self._placing.member(name)
+        path = self._placing.path(resolved)
+        token = self._placing.sign(launch.request, path, member)
+        query = "?build_only=true" if launch.request.is_build_only else ""
         return URL(f"{member.url}/build/{path}{query}", encoded=True), token
 
 

@@ -1,0 +1,115 @@
+"""Where one launch goes: the choice, its record, and the address to go to.
+
+Both modes of `/build` place launches here: `dispatcher.py` relays the member's
+stream, `handlers/redirect.py` sends the browser there. The order matters: between
+`choose` and the record of its decision nothing is awaited for long, so fifty
+visitors of one new repository go to one member.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
+from binder_federation.binder.providers import Repositories
+from binder_federation.binder.resolver import ResolvedSpec
+from binder_federation.config.federation import HealthSettings
+from binder_federation.federation.core.choose import Decision, choose
+from binder_federation.federation.core.snapshot import Fleet, ImageView
+from binder_federation.federation.fleet import FleetView
+from binder_federation.federation.launch_request import LaunchRequest, audience
+from binder_federation.federation.lessons import Lessons
+from binder_federation.federation.metrics import FederationMetrics
+from binder_federation.federation.roster import Member, Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a launch would be decided from now, and how. Nothing is recorded of it."""
+
+    fleet: Fleet
+    image: ImageView
+    decision: Decision
+    now: float
+
+
+class Placing:
+    """Decides launches. Everything it needs comes in; it keeps no state of its own."""
+
+    def __init__(
+        self,
+        *,
+        roster: Roster,
+        repositories: Repositories,
+        fleet: FleetView,
+        lessons: Lessons,
+        metrics: FederationMetrics,
+        health_settings: HealthSettings,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._roster = roster
+        self._repositories = repositories
+        self._fleet = fleet
+        self._lessons = lessons
+        self._metrics = metrics
+        self._health_settings = health_settings
+        self._clock = clock
+        self._rng = rng
+
+    async def place(
+        self,
+        request: LaunchRequest,
+        resolved: ResolvedSpec,
+        *,
+        tried: frozenset[str] = frozenset(),
+    ) -> Decision:
+        """Choose a member and record the decision before anybody else decides.
+
+        `tried` are the members that failed this launch already.
+        """
+        now = self._clock()
+        image = await self._fleet.image(resolved, now=now)
+        fleet = self._fleet.snapshot(now=now)
+        decide = partial(
+            choose, fleet, image, now=now, rng=self._rng, settings=self._health_settings
+        )
+        avoided = request.avoid - tried
+        decision = decide(exclude=tried | avoided)
+        if decision.member is None and avoided:  # better the member they did not want than none
+            decision = decide(exclude=tried)
+        if decision.member is not None:
+            await self._lessons.decided(resolved.image_key, decision, now=now)
+        self._metrics.count_decision(decision)
+        return decision
+
+    async def preview(self, resolved: ResolvedSpec) -> Preview:
+        """The decision that a launch would get now; nothing is recorded or counted."""
+        now = self._clock()
+        image = await self._fleet.image(resolved, now=now)
+        fleet = self._fleet.snapshot(now=now)
+        decision = choose(fleet, image, now=now, rng=self._rng, settings=self._health_settings)
+        return Preview(fleet, image, decision, now)
+
+    def member(self, name: str) -> Member:
+        """The member that a decision names."""
+        member = self._roster.get(name)
+        assert member is not None, "the fleet's snapshot is made from the roster"  # noqa: S101
+        return member
+
+    def path(self, resolved: ResolvedSpec) -> str:
+        """`<provider>/<repository at the resolved ref>`, percent-encoded."""
+        spec = resolved.spec
+        return audience(spec.provider, self._repositories.format(spec.at(resolved.resolved_ref)))
+
+    def sign(self, request: LaunchRequest, path: str, member: Member) -> str:
+        """The token that lets somebody ask `member` for `path` on behalf of this visitor."""
+        claims = BuildClaims(
+            audience=path,
+            client_address=request.client_address,
+            launch_host=request.launch_host,
+            request=request.path,
+            origin=request.origin,
+        )
+        return sign_build_token(member.credential, claims, now=self._clock())
