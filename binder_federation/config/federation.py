@@ -114,6 +114,30 @@ class AdminSettings(Section):
     """Sent as `Authorization: Bearer …`. Without one the admin API answers this machine alone."""
 
 
+def _redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be a URL that begins with redis://, rediss:// or unix://")
+    return value
+
+
+class RedisSettings(Section):
+    """Redis 7 or Valkey, through which replicas share what they know. It may go away."""
+
+    url: Annotated[SecretStr, AfterValidator(_redis_url)]
+    """`redis://host:6379/0`, `rediss://…` with TLS, `unix:///path/to/socket`."""
+    password: SecretStr | None = None
+    """Here rather than in the URL, so that it can come from the environment."""
+    tls_ca_file: str | None = None
+    """The authority that signed Redis' certificate, when the system does not know it."""
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = "bf"
+    """Key names begin with it: federations that share a Redis need different ones."""
+    deadline_seconds: Seconds = 0.025
+    """The longest that a launch waits for Redis."""
+    background_deadline_seconds: Seconds = 2.0
+    """The longest that anything else waits for it."""
+    most_connections: Annotated[int, Field(ge=2)] = 32
+
+
 class FederationSettings(BaseSettings):
     """All of it. Environment: `BINDERFED_PORT=9000`, `BINDERFED_LAUNCH__ATTEMPTS=2`."""
 
