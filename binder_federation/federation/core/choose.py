@@ -13,12 +13,18 @@ image, or is building it, members that would have to build are not considered
 (docs/decisions/0007-load-starts-no-build.md).
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from binder_federation.config.federation import HealthSettings
-from binder_federation.federation.core.cost import Cost, LocalityTier, cost, find_tier
+from binder_federation.federation.core.cost import (
+    Cost,
+    LocalityTier,
+    cost,
+    find_tier,
+    find_utilisation,
+)
 from binder_federation.federation.core.eligible import (
     Eligibility,
     Refusal,
@@ -26,7 +32,7 @@ from binder_federation.federation.core.eligible import (
     explain_refusal,
 )
 from binder_federation.federation.core.phrases import Reason, explain_choice, explain_nobody
-from binder_federation.federation.core.rendezvous import rank_top, score
+from binder_federation.federation.core.rendezvous import rank_top, unit_scores
 from binder_federation.federation.core.snapshot import Fleet, ImageView, MemberView
 
 TIE_SECONDS = 1.0
@@ -70,8 +76,6 @@ class Decision:
     costs: tuple[Candidate, ...]
     """All that were considered, best first; the first is the choice."""
     refused: Mapping[str, Refusal]
-    refusals: tuple[str, ...]
-    """The same as sentences."""
     is_panic: bool
 
     @property
@@ -92,18 +96,21 @@ def choose(
     now: float,
     rng: Rng,
     exclude: Set[str] = frozenset(),
+    prefer: str | None = None,
     settings: HealthSettings = DEFAULT_HEALTH,
 ) -> Decision:
-    """Choose the member for a launch of `image`; `exclude` are those it tried already."""
+    """Choose the member for a launch of `image`.
+
+    `exclude` are the members that this launch tried already; `prefer` is the one where
+    its visitor was before.
+    """
     found = eligible(fleet, now=now, exclude=exclude, settings=settings)
-    refusals = tuple(
-        explain_refusal(fleet.by_name[name], refusal) for name, refusal in found.refused.items()
-    )
     if not found.members:
         reason, phrase = explain_nobody(found.refused)
-        return Decision(None, phrase, reason, (), found.refused, refusals, found.is_panic)
-    considered = consider(_spare_builds(fleet, found.members, image), image, rng=rng)
-    ranked = rank_candidates(fleet, considered, image, now=now)
+        return Decision(None, phrase, reason, (), found.refused, found.is_panic)
+    near = _spare_builds(fleet, found, image)
+    considered = consider(near or fleet.members, found, image, rng=rng)
+    ranked = rank_candidates(fleet, considered, image, now=now, prefer=prefer)
     reason, phrase = _explain(fleet, image, found, ranked)
     return Decision(
         member=ranked[0].member,
@@ -111,84 +118,102 @@ def choose(
         reason=reason,
         costs=ranked,
         refused=found.refused,
-        refusals=refusals,
         is_panic=found.is_panic,
     )
 
 
-def _spare_builds(
-    fleet: Fleet, members: Sequence[MemberView], image: ImageView
-) -> Sequence[MemberView]:
-    """Those that hold the image or are building it, if one of them is well and has room."""
-    near = [member for member in members if not find_tier(member.name, image).needs_build]
-    has_room = any(
-        member.state.is_well and _utilisation(member, fleet) < ROOM_UTILISATION for member in near
+def explain_refusals(fleet: Fleet, decision: Decision) -> tuple[str, ...]:
+    """Why each other member got nothing, as sentences."""
+    return tuple(
+        explain_refusal(fleet.by_name[name], refusal) for name, refusal in decision.refused.items()
     )
-    return near if has_room else members
 
 
-def consider(members: Sequence[MemberView], image: ImageView, *, rng: Rng) -> Sequence[MemberView]:
-    """The members whose cost is worked out: all, or of a large fleet the likely ones.
+def _spare_builds(fleet: Fleet, found: Eligibility, image: ImageView) -> Sequence[MemberView]:
+    """Those that hold the image or are building it, if one of them is well and has room."""
+    near = [
+        fleet.by_name[name]
+        for name in {**image.tiers, **image.building_since}
+        if name in fleet.by_name and name not in found.refused
+    ]
+    has_room = any(
+        member.state.is_well and find_utilisation(member, fleet.utilisation) < ROOM_UTILISATION
+        for member in near
+    )
+    return near if has_room else ()
+
+
+def consider(
+    members: Sequence[MemberView], found: Eligibility, image: ImageView, *, rng: Rng
+) -> Sequence[MemberView]:
+    """The eligible ones of `members` whose cost is worked out: all, or of many the likely ones.
 
     Those are the nearest holders (at random among equally near ones, so that all of
     a hot repository's holders share its launches), the first rendezvous ranks, and
     two at random, through which a decision hears of the rest of the fleet.
     """
+    refused = found.refused
     if len(members) <= LARGE_FLEET:
-        return members
+        return [member for member in members if member.name not in refused]
+    by_name = {member.name: member for member in found.members}
     picked = [
-        *_nearest_holders(members, image, rng=rng),
-        *rank_top(members, image.affinity_key, TOP_RANKS),
-        *rng.sample(members, RANDOM_MEMBERS),
+        *_nearest_holders(by_name, image, rng=rng),
+        *rank_top(members, image.affinity_key, TOP_RANKS, without=refused),
+        *rng.sample(found.members, min(RANDOM_MEMBERS, len(found.members))),
     ]
     return list({member.name: member for member in picked}.values())
 
 
 def rank_candidates(
-    fleet: Fleet, members: Sequence[MemberView], image: ImageView, *, now: float
+    fleet: Fleet,
+    members: Sequence[MemberView],
+    image: ImageView,
+    *,
+    now: float,
+    prefer: str | None = None,
 ) -> tuple[Candidate, ...]:
     """Candidates, best first: the ties for least cost by rendezvous, then the rest by cost."""
+    busy = fleet.utilisation
     is_miss = all(find_tier(member.name, image).needs_build for member in members)
-    most_used = MISS_UTILISATION_FACTOR * fleet.utilisation
+    most_used = MISS_UTILISATION_FACTOR * busy
     costs = [
         cost(
             member,
             image,
-            fleet_utilisation=fleet.utilisation,
+            fleet_utilisation=busy,
             now=now,
-            counts_load=not (is_miss and _utilisation(member, fleet) <= most_used),
+            counts_load=not (is_miss and find_utilisation(member, busy) <= most_used),
+            is_preferred=member.name == prefer,
         )
         for member in members
     ]
-    tied_below = min(each.total for each in costs) + TIE_SECONDS
-
-    def order(pair: tuple[MemberView, Cost]) -> tuple[bool, float, str]:
-        member, its_cost = pair
-        is_tied = its_cost.total <= tied_below
-        rank = -score(member.name, image.affinity_key, member.effective_weight)
-        return (not is_tied, rank if is_tied else its_cost.total, member.name)
-
-    pairs = sorted(zip(members, costs, strict=True), key=order)
-    return tuple(Candidate(member.name, its_cost) for member, its_cost in pairs)
+    if len(members) == 1:
+        return (Candidate(members[0].name, costs[0]),)
+    units = unit_scores(tuple([member.name for member in members]), image.affinity_key)
+    tied_below = min([each.total for each in costs]) + TIE_SECONDS
+    keyed = [
+        (True, its_cost.total, member.name, its_cost)
+        if its_cost.total > tied_below
+        else (False, -unit * member.effective_weight, member.name, its_cost)
+        for member, its_cost, unit in zip(members, costs, units, strict=True)
+    ]
+    # Names differ, so costs themselves are never compared.
+    return tuple([Candidate(name, its_cost) for _, _, name, its_cost in sorted(keyed)])
 
 
 def _nearest_holders(
-    members: Iterable[MemberView], image: ImageView, *, rng: Rng
+    eligible_by_name: Mapping[str, MemberView], image: ImageView, *, rng: Rng
 ) -> list[MemberView]:
-    known = image.tiers.keys() | image.building_since.keys() | image.built_repository_recently
     by_tier: dict[LocalityTier, list[MemberView]] = {tier: [] for tier in LocalityTier}
-    for member in members:
-        if member.name in known:
-            by_tier[find_tier(member.name, image)].append(member)
+    known = {**image.tiers, **image.building_since}
+    for name in [*known, *sorted(image.built_repository_recently - known.keys())]:
+        if name in eligible_by_name:
+            by_tier[find_tier(name, image)].append(eligible_by_name[name])
     nearest: list[MemberView] = []
     for holders in by_tier.values():
         room = MOST_HOLDERS - len(nearest)
         nearest += holders if len(holders) <= room else rng.sample(holders, room)
     return nearest
-
-
-def _utilisation(member: MemberView, fleet: Fleet) -> float:
-    return fleet.utilisation if member.load is None else member.load.utilisation
 
 
 def _explain(

@@ -1,21 +1,21 @@
 """What a launch would cost at a member: seconds until the visitor sees a notebook.
 
     cost(m) = spawn(m)·(1 + 2u⁸) + locality(m) + queue(m) + β·u/max(0.02, 1−u)
-              + (1 − p_ok(m))·P_fail
+              + (1 − p_ok(m))·P_fail − stickiness
 
-    locality: on a machine that starts servers    0
+    locality: on a machine that starts servers    (1 − p_node(m))·pull(m)
               in the member's registry            pull(m) = a + bytes/bandwidth
               being built there                   time left + pull(m)
               nowhere there                       build(m) + push(m) + pull(m),
                                                   ×0.45 if it built this repository recently
 
-u is the used share of the member's capacity. The last two terms are no waiting
+u is the used share of the member's capacity. The last three terms are no waiting
 time of this visitor's: they are what filling up a member, or a launch that fails,
-would cost.
+would cost, and what staying where one was is worth.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from binder_federation.binder.messages import Tier
 from binder_federation.federation.core.snapshot import ImageView, Load, MemberView
@@ -25,6 +25,7 @@ REBUILD_FACTOR = 0.45
 BUILD_LEFT_FLOOR_SECONDS = 5.0
 """A build that takes longer than estimated is still not done."""
 FAILURE_SECONDS = 120.0
+STICKINESS_SECONDS = 5.0
 LOAD_SECONDS = 10.0
 LOAD_SECONDS_WHEN_BUSY = 3.0
 BUSY_FLEET = 0.7
@@ -45,11 +46,10 @@ class LocalityTier(StrEnum):
     @property
     def needs_build(self) -> bool:
         """Whether a launch would start a build."""
-        return self in (LocalityTier.REBUILD, LocalityTier.ABSENT)
+        return self is LocalityTier.REBUILD or self is LocalityTier.ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """The terms of a member's cost, in seconds."""
 
     tier: LocalityTier
@@ -63,6 +63,8 @@ class Cost:
     load: float
     failure: float
     total: float
+    stickiness: float = 0.0
+    """What is taken off where the visitor was before."""
 
     @property
     def locality(self) -> float:
@@ -82,6 +84,7 @@ def cost(
     fleet_utilisation: float,
     now: float,
     counts_load: bool = True,
+    is_preferred: bool = False,
 ) -> Cost:
     """The cost of launching `image` at `member`.
 
@@ -93,19 +96,24 @@ def cost(
     build, push, pull = _locality_seconds(member, image, tier, now=now)
     spawn = member.estimates.spawn_seconds * (1.0 + 2.0 * min(used, 1.0) ** 8)
     queue = _queue_seconds(member, member.load) if tier.needs_build else 0.0
-    load = _load_seconds(used, fleet_utilisation) if counts_load else 0.0
-    failure = (1.0 - _SUCCESS_SHARE[member.state]) * FAILURE_SECONDS
-    total = spawn + build + push + pull + queue + load + failure
-    return Cost(tier, spawn, build, push, pull, queue, load, failure, total)
+    load = (
+        _load_seconds(find_utilisation(member, fleet_utilisation), fleet_utilisation)
+        if counts_load
+        else 0.0
+    )
+    failure = (1.0 - _success_share(member)) * FAILURE_SECONDS
+    stickiness = STICKINESS_SECONDS if is_preferred else 0.0
+    total = spawn + build + push + pull + queue + load + failure - stickiness
+    return Cost(tier, spawn, build, push, pull, queue, load, failure, total, stickiness)
 
 
 def find_tier(name: str, image: ImageView) -> LocalityTier:
     """How near the member's copy of the image is."""
-    match image.tiers.get(name):
-        case Tier.NODE:
-            return LocalityTier.NODE
-        case Tier.REGISTRY:
-            return LocalityTier.REGISTRY
+    held = image.tiers.get(name)
+    if held is Tier.NODE:
+        return LocalityTier.NODE
+    if held is Tier.REGISTRY:
+        return LocalityTier.REGISTRY
     if name in image.building_since:
         return LocalityTier.BUILDING
     if name in image.built_repository_recently:
@@ -113,30 +121,41 @@ def find_tier(name: str, image: ImageView) -> LocalityTier:
     return LocalityTier.ABSENT
 
 
+def find_utilisation(member: MemberView, fleet_utilisation: float) -> float:
+    """The used share of what the member may take now: its capacity, less in slow start.
+
+    So a member that is coming back, empty and with images, is not given everything at
+    once. One whose load is not known is taken to be as busy as the fleet.
+    """
+    if member.load is None:
+        return fleet_utilisation
+    used = member.load.utilisation
+    if member.effective_weight < member.weight:
+        return min(1.0, used * member.weight / max(member.effective_weight, 1e-9))
+    return used
+
+
 def _locality_seconds(
     member: MemberView, image: ImageView, tier: LocalityTier, *, now: float
 ) -> tuple[float, float, float]:
     """Seconds to build, to push and to pull the image at this member."""
     estimates = member.estimates
+    pull = estimates.pull_seconds(image.size_bytes)
     match tier:
         case LocalityTier.NODE:
-            return 0.0, 0.0, 0.0
+            return 0.0, 0.0, (1.0 - estimates.node_share) * pull
         case LocalityTier.REGISTRY:
-            return 0.0, 0.0, estimates.pull_seconds(image.size_bytes)
+            return 0.0, 0.0, pull
         case LocalityTier.BUILDING:
             elapsed = now - image.building_since[member.name]
             left = estimates.build_seconds + estimates.push_seconds - elapsed
-            return (
-                max(BUILD_LEFT_FLOOR_SECONDS, left),
-                0.0,
-                estimates.pull_seconds(image.size_bytes),
-            )
+            return max(BUILD_LEFT_FLOOR_SECONDS, left), 0.0, pull
         case LocalityTier.REBUILD | LocalityTier.ABSENT:
             factor = REBUILD_FACTOR if tier is LocalityTier.REBUILD else 1.0
             return (
                 factor * estimates.build_seconds,
                 factor * estimates.push_seconds,
-                factor * estimates.pull_seconds(image.size_bytes),
+                factor * pull,
             )
 
 
@@ -153,14 +172,15 @@ def _load_seconds(used: float, fleet_utilisation: float) -> float:
     return beta * used / max(FREE_SHARE_FLOOR, 1.0 - used)
 
 
-_SUCCESS_SHARE = {
-    MemberState.UP: 1.0,
-    # Its smaller share is in its weight; a cost on top would leave it none at all.
-    MemberState.RECOVERING: 1.0,
-    MemberState.DEGRADED: 1.0,
-    MemberState.SUSPECT: 0.5,
-    MemberState.DOWN: 0.1,
-    MemberState.UNKNOWN: 0.5,
-    MemberState.DRAINING: 1.0,
-}
-"""Launches that succeed, by the member's state; what members really do is not counted yet."""
+def _success_share(member: MemberView) -> float:
+    """Launches that are likely to succeed: what was seen, less by the state in panic."""
+    share = member.success_share
+    match member.state:
+        case MemberState.SUSPECT | MemberState.UNKNOWN:
+            return 0.5 * share
+        case MemberState.DOWN:
+            return 0.1 * share
+        case _:
+            # DEGRADED or RECOVERING have their smaller share in their weight; a cost on
+            # top would leave them none at all.
+            return share

@@ -47,6 +47,8 @@ class Estimates:
     push_seconds: float = 20.0
     pull_base_seconds: float = 5.0
     bandwidth_bytes_per_second: float = 100e6
+    node_share: float = 1.0
+    """Of the launches of an image that is on a node: how many start on such a node."""
 
     def pull_seconds(self, size_bytes: int) -> float:
         """From the registry to where servers start."""
@@ -84,13 +86,43 @@ class Fleet:
 
     members: tuple[MemberView, ...]
     by_name: Mapping[str, MemberView] = field(init=False, repr=False, compare=False)
-    utilisation: float = field(init=False, repr=False, compare=False)
-    """The used share of all known capacity; 0 when no load is known."""
+    used: int = field(init=False, repr=False, compare=False)
+    """Sessions at all members whose load is known."""
+    capacity: int = field(init=False, repr=False, compare=False)
+    """What those members take together."""
 
     def __post_init__(self) -> None:
+        loads = [member.load for member in self.members if member.load is not None]
+        self._derive(
+            {member.name: member for member in self.members},
+            sum(load.used for load in loads),
+            sum(load.capacity for load in loads),
+        )
+
+    @property
+    def utilisation(self) -> float:
+        """The used share of all known capacity; 0 when no load is known."""
+        return self.used / self.capacity if self.capacity else 0.0
+
+    def with_member(self, member: MemberView) -> "Fleet":
+        """The fleet after a change of one of its members, without going through all again."""
+        before = self.by_name[member.name]
+        by_name = {**self.by_name, member.name: member}
+        used, capacity = self.used, self.capacity
+        if before.load is not None:
+            used, capacity = used - before.load.used, capacity - before.load.capacity
+        if member.load is not None:
+            used, capacity = used + member.load.used, capacity + member.load.capacity
+        fleet = object.__new__(Fleet)
+        object.__setattr__(fleet, "members", tuple(by_name.values()))
+        fleet._derive(by_name, used, capacity)
+        return fleet
+
+    def _derive(self, by_name: Mapping[str, MemberView], used: int, capacity: int) -> None:
         # Frozen: this is how a dataclass of that kind sets what it derives.
-        object.__setattr__(self, "by_name", {member.name: member for member in self.members})
-        object.__setattr__(self, "utilisation", _utilisation(self.members))
+        object.__setattr__(self, "by_name", by_name)
+        object.__setattr__(self, "used", used)
+        object.__setattr__(self, "capacity", capacity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +140,3 @@ class ImageView:
     """Members that build it just now, and since when."""
     built_repository_recently: frozenset[str] = frozenset()
     """Members that built this repository, at any ref, within 14 days."""
-
-
-def _utilisation(members: tuple[MemberView, ...]) -> float:
-    loads = [member.load for member in members if member.load is not None]
-    capacity = sum(load.capacity for load in loads)
-    return sum(load.used for load in loads) / capacity if capacity else 0.0

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binder_federation.federation.core.choose import Decision, choose, consider
+from binder_federation.federation.core.choose import (
+    Decision,
+    choose,
+    consider,
+    explain_refusals,
+)
 from binder_federation.federation.core.cost import LocalityTier
 from binder_federation.federation.core.eligible import Refusal, eligible
 from binder_federation.federation.core.phrases import Reason
@@ -28,7 +33,7 @@ from tests.unit.core.fleets import (
 UP, SUSPECT, DOWN = MemberState.UP, MemberState.SUSPECT, MemberState.DOWN
 FULL = Load(capacity=10, running=10)
 # The ranks of this repository are alpha, gamma, beta (see test_rendezvous.py).
-EXAMPLE = "gh/binder/example"
+EXAMPLE = "gh/binder-examples/requirements"
 
 
 def decide(
@@ -307,7 +312,7 @@ def test_a_decision_explains_itself() -> None:
         "gamma": Refusal.INCOMPATIBLE,
         "delta": Refusal.DOWN,
     }
-    assert decision.refusals == (
+    assert explain_refusals(fleet, decision) == (
         "beta is full: 10 of 10 sessions.",
         "gamma has a version that does not fit: it speaks protocol 9.",
         "delta is down.",
@@ -322,6 +327,30 @@ def test_a_recovering_member_gets_a_tenth_of_its_new_repositories() -> None:
     keys = [f"gh/owner/repository-{number}" for number in range(1000)]
     taken = sum(decide(fleet, make_image(key)).member == "alpha" for key in keys)
     assert 50 < taken < 140, taken  # 1000 · 0.1 / 1.1 = 91
+
+
+def test_a_recovering_holder_is_not_given_everything_at_once() -> None:
+    """Slow start counts for images that are there as well: its room grows with its weight."""
+    image = make_image(node=["alpha", "beta"])
+    taken = []
+    for used in range(30):
+        back = make_member(
+            "alpha", state=MemberState.RECOVERING, weight=1.0, effective_weight=0.1, used=used
+        )
+        decision = decide(make_fleet(back, make_member("beta", used=50)), image)
+        taken.append(decision.member)
+    assert taken[0] == "alpha"
+    assert "alpha" not in taken[9:], "a tenth of its 100 sessions is what it may take at first"
+
+
+def test_a_visitor_who_was_there_before_stays() -> None:
+    fleet = make_fleet(make_member("alpha", used=10), make_member("beta", used=20))
+    image = make_image(node=["alpha", "beta"])
+    stays = choose(fleet, image, now=NOW, rng=make_rng(), prefer="beta", settings=SETTINGS)
+    assert decide(fleet, image).member == "alpha"
+    assert stays.member == "beta"
+    assert stays.chosen is not None
+    assert stays.chosen.stickiness == 5.0
 
 
 def test_fifty_new_repositories_spread_over_idle_members() -> None:
@@ -340,7 +369,8 @@ def large_fleet(count: int = 200) -> Fleet:
 def test_a_large_fleet_is_not_considered_whole() -> None:
     fleet = large_fleet()
     image = make_image(node=[f"m{number}" for number in range(100)], built=["m150"])
-    considered = consider(fleet.members, image, rng=make_rng())
+    found = eligible(fleet, now=NOW, settings=SETTINGS)
+    considered = consider(fleet.members, found, image, rng=make_rng())
     names = {member.name for member in considered}
     assert len(names) == len(considered)
     assert 16 <= len(names) <= 16 + 4 + 2
@@ -353,7 +383,8 @@ def test_the_nearest_holders_are_considered_first() -> None:
     image = make_image(
         registry=[f"m{number}" for number in range(100)], node=["m190", "m191"], built=["m192"]
     )
-    names = {member.name for member in consider(fleet.members, image, rng=make_rng())}
+    found = eligible(fleet, now=NOW, settings=SETTINGS)
+    names = {member.name for member in consider(fleet.members, found, image, rng=make_rng())}
     assert {"m190", "m191"} <= names
 
 

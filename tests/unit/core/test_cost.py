@@ -124,6 +124,8 @@ def test_more_load_never_makes_a_member_more_attractive(
     busier = make_member(
         member.name,
         state=member.state,
+        weight=member.weight,
+        effective_weight=member.effective_weight,
         estimates=member.estimates,
         load=Load(**{**fields, kind: fields[kind] + more}),
     )
