@@ -15,6 +15,7 @@ from tests.unit.core.fleets import make_member
 
 NAMES = st.lists(st.text("abcdefgh", min_size=1, max_size=6), min_size=1, max_size=12, unique=True)
 KEYS = st.text(min_size=1, max_size=30)
+EXAMPLE = "gh/binder-examples/requirements"
 EXPECTED_RANKS = ["alpha", "gamma", "beta"]
 EXPECTED_SCORE = 1.3975206152074993
 
@@ -33,7 +34,7 @@ def test_the_hash_is_the_same_everywhere_and_always() -> None:
         make_members(["alpha", "beta", "gamma"]), "gh/binder-examples/requirements"
     )
     assert names_of(ranked) == EXPECTED_RANKS
-    assert score("alpha", "gh/binder-examples/requirements", 1.0) == pytest.approx(EXPECTED_SCORE)
+    assert score("alpha", EXAMPLE, 1.0) == pytest.approx(EXPECTED_SCORE)
 
 
 def test_without_weight_there_is_no_share() -> None:
