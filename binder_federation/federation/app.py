@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from binder_federation import __version__
-from binder_federation.config.federation import FederationSettings
+from binder_federation.config.federation import FederationSettings, LaunchMode
 from binder_federation.federation.context import CONTEXT, open_context
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.handlers import build, members, service
 from binder_federation.federation.handlers.pages import add_page_routes
+from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.pages.render import Pages
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -44,6 +45,9 @@ async def create_app(settings: FederationSettings) -> web.Application:
             version=__version__,
             public_url=settings.public_url,
             example=settings.example,
+        ),
+        connect_to=(
+            member_origins(context.roster) if settings.launch.mode is LaunchMode.REDIRECT else ()
         ),
     )
     return app

@@ -13,7 +13,7 @@ from binder_federation.binder.errors import (
     RepositoryQuotaExceeded,
 )
 from binder_federation.binder.events import Event, Phase, failed_event
-from binder_federation.runtime.errors import Fault
+from binder_federation.runtime.errors import Fault, ServiceError
 
 QUOTA_CODES = frozenset({QuotaExceeded.code, RepositoryQuotaExceeded.code})
 RETRY_FULL_SECONDS = 30.0
@@ -72,7 +72,7 @@ def final_failure(failures: Sequence[FailedAttempt], refused: Mapping[str, str])
     """
     others = {name: why for name, why in refused.items() if name not in _members(failures)}
     if not failures:
-        return _nobody(others)
+        return failed_event(nobody_error(others))
     if all(attempt.is_quota for attempt in failures) and _only_full(others):
         return _all_full(failures)
     last = next((a for a in reversed(failures) if not a.is_quota), failures[-1])
@@ -107,24 +107,23 @@ def _all_full(failures: Sequence[FailedAttempt]) -> Event:
     return failed_event(_full())
 
 
+def nobody_error(refused: Mapping[str, str]) -> ServiceError:
+    """Why nobody may take a launch; `refused` says it of every member."""
+    if refused and "full" in refused.values() and set(refused.values()) <= {"full", "down"}:
+        return _full()
+    details = ", ".join(f"{name} ({why})" for name, why in sorted(refused.items()))
+    return NoEligibleMember(
+        f"No member can take a launch now: {details}."
+        if details
+        else "This federation has no members yet.",
+        advice="This page tries again by itself; the operators see it too.",
+        retry_after_seconds=RETRY_NOBODY_SECONDS,
+    )
+
+
 def _full() -> QuotaExceeded:
     return QuotaExceeded(
         "All members are full just now.",
         advice="Sessions end all the time: try again in half a minute.",
         retry_after_seconds=RETRY_FULL_SECONDS,
-    )
-
-
-def _nobody(refused: Mapping[str, str]) -> Event:
-    if refused and "full" in refused.values() and set(refused.values()) <= {"full", "down"}:
-        return failed_event(_full())
-    details = ", ".join(f"{name} ({why})" for name, why in sorted(refused.items()))
-    return failed_event(
-        NoEligibleMember(
-            f"No member can take a launch now: {details}."
-            if details
-            else "This federation has no members yet.",
-            advice="This page tries again by itself; the operators see it too.",
-            retry_after_seconds=RETRY_NOBODY_SECONDS,
-        )
     )

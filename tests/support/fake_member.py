@@ -118,7 +118,8 @@ class FakeMember:
     async def _build(self, request: web.Request) -> web.StreamResponse:
         await self._maybe_fall_silent()
         path = request.raw_path.partition("?")[0].removeprefix("/build/")
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        in_header = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = in_header or request.query.get("build_token", "")
         verify_build_token(self.credential, token, audience=path)
         self.paths.append(path)
         failure = self._failures.popleft() if self._failures else None
@@ -127,6 +128,8 @@ class FakeMember:
         if failure is Failure.STATUS_403:
             return web.json_response({"message": "no"}, status=403)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if not in_header:  # a browser that was redirected here
+            response.headers["Access-Control-Allow-Origin"] = "*"
         await response.prepare(request)
         try:
             await self._stream(response, path, failure)

@@ -1,6 +1,6 @@
 """A real federation on loopback, with the members of a test."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,13 +78,22 @@ class FederationServer:
 
 @asynccontextmanager
 async def running_federation(
-    members: Sequence[FakeMember], **settings: Any
+    members: Sequence[FakeMember],
+    *,
+    each_member: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[FederationServer]:
-    """A federation of these members, which are expected to be up at first."""
+    """A federation of these members, which are expected to be up at first.
+
+    `each_member` are further settings of every one of them.
+    """
     quick: dict[str, Any] = {
         "health": {"probe_every_seconds": 0.2, "probe_timeout_seconds": 1.0},
         "launch": {"silence_seconds": 1.0, "hold_seconds": 0.2},
-        "members": [{"name": m.name, "url": m.url, "credential": m.credential} for m in members],
+        "members": [
+            {"name": m.name, "url": m.url, "credential": m.credential, **(each_member or {})}
+            for m in members
+        ],
     }
     for name, value in settings.items():
         quick[name] = {**quick[name], **value} if isinstance(quick.get(name), dict) else value

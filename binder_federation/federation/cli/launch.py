@@ -132,7 +132,9 @@ def _events(url: str) -> Iterator[Event]:
     timeout = httpx.Timeout(10, read=SILENCE_SECONDS)
     headers = {"Accept": "text/event-stream"}
     parser = StreamParser()
-    with httpx.stream("GET", url, headers=headers, timeout=timeout) as answer:
+    with httpx.stream(
+        "GET", url, headers=headers, timeout=timeout, follow_redirects=True
+    ) as answer:
         if answer.headers.get("content-type", "").split(";")[0] != "text/event-stream":
             answer.read()
             raise _not_a_stream(url, answer)

@@ -14,8 +14,10 @@ from aiohttp import web
 from binder_federation.binder.errors import InvalidSpec
 from binder_federation.binder.events import KEEPALIVE, encode_event, failed_event
 from binder_federation.binder.spec import split_path
+from binder_federation.config.federation import LaunchMode
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.handlers.public_url import client_address, public_url
+from binder_federation.federation.handlers.redirect import redirect
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.federation.launches import Launch, parse_event_id
 from binder_federation.runtime.errors import ServiceError
@@ -57,6 +59,8 @@ async def build(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
     try:
         _check_accepts_stream(request)
+        if context.settings.launch.mode is LaunchMode.REDIRECT:
+            return await redirect(context, _read(context, request))
         launch, seen = _resumed(context, request)
         if launch is None:
             launch = context.launches.begin(_read(context, request))

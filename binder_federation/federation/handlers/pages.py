@@ -5,6 +5,7 @@ Headers are set here: a strict Content-Security-Policy on pages, no cache for pa
 a long one for files that are named by their content.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from aiohttp import web
@@ -15,24 +16,23 @@ from binder_federation.federation.pages.render import Pages
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import Handler, raw_path_after
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
 
-PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-}
+def content_security_policy(connect_to: Sequence[str] = ()) -> str:
+    """What pages may load; their scripts may connect to us and to the origins `connect_to`."""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            " ".join(("connect-src 'self'", *connect_to)),
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )
+
 
 BADGE_HEADERS = {
     "Cache-Control": "public, max-age=86400",
@@ -45,13 +45,15 @@ ICONS = ("favicon.svg", *(f"favicon-{s}.svg" for s in ("building", "launching", 
 
 
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
+POLICY: web.AppKey[str] = web.AppKey("content-security-policy", str)
 
 ANY_LAUNCH = r"/v2/{launch_path:[\s\S]*}"  # a `.` would leave out a decoded newline
 
 
-def add_page_routes(app: web.Application, *, pages: Pages) -> None:
-    """Serve `pages` from `app`."""
+def add_page_routes(app: web.Application, *, pages: Pages, connect_to: Sequence[str] = ()) -> None:
+    """Serve `pages` from `app`; their scripts may also connect to the origins `connect_to`."""
     app[PAGES] = pages
+    app[POLICY] = content_security_policy(connect_to)
     app.add_routes(
         [
             web.get("/", home),
@@ -81,21 +83,21 @@ def _badge(svg: str) -> Handler:
 
 async def home(request: web.Request) -> web.Response:
     """`GET /`"""
-    return _page(request.app[PAGES].home(_request_url(request)))
+    return _page(request, request.app[PAGES].home(_request_url(request)))
 
 
 async def about(request: web.Request) -> web.Response:
     """`GET /about`"""
-    return _page(request.app[PAGES].about())
+    return _page(request, request.app[PAGES].about())
 
 
 async def loading(request: web.Request) -> web.Response:
     """`GET /v2/<provider>/<spec>`"""
     pages = request.app[PAGES]
     try:
-        return _page(pages.loading(raw_path_after(request, "/v2/"), _request_url(request)))
+        return _page(request, pages.loading(raw_path_after(request, "/v2/"), _request_url(request)))
     except ServiceError as error:
-        return _page(pages.error(error), status=error.status)
+        return _page(request, pages.error(error), status=error.status)
 
 
 async def old_link(request: web.Request) -> web.Response:
@@ -139,8 +141,9 @@ def _file(assets: Assets, name: str, cache_control: str) -> web.Response:
     )
 
 
-def _page(html: str, *, status: int = 200) -> web.Response:
-    return web.Response(text=html, content_type="text/html", status=status, headers=PAGE_HEADERS)
+def _page(request: web.Request, html: str, *, status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": request.app[POLICY]}
+    return web.Response(text=html, content_type="text/html", status=status, headers=headers)
 
 
 def _request_url(request: web.Request) -> str:

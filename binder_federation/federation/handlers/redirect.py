@@ -1,0 +1,43 @@
+"""`/build` with `launch.mode: redirect`: a 307 to the member that was chosen.
+
+The member's own stream then goes to the visitor's browser, so nothing is relayed,
+nothing is learned from it, and a member that fails is not replaced. What the
+federation knows it knows from reports (docs/decisions/0010-redirect-mode.md).
+"""
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from binder_federation.federation.context import FederationContext
+from binder_federation.federation.launch_request import LaunchRequest
+from binder_federation.federation.outcomes import nobody_error
+from binder_federation.federation.roster import Roster
+
+
+async def redirect(context: FederationContext, request: LaunchRequest) -> web.Response:
+    """The answer that sends the visitor to a member; raises a `ServiceError` when none may."""
+    placing = context.placing
+    resolved = await context.resolver.resolve(request.spec)
+    decision = await placing.place(request, resolved)
+    if decision.member is None:
+        raise nobody_error(decision.refused)
+    member = placing.member(decision.member)
+    path = placing.path(resolved)
+    token = placing.sign(request, path, member)
+    build_only = "&build_only=true" if request.is_build_only else ""
+    return web.Response(
+        status=307,
+        headers={
+            "Location": f"{member.public_url}/build/{path}?build_token={token}{build_only}",
+            # The answer holds a token, and the next one may name another member.
+            "Cache-Control": "no-store",
+            "Access-Control-Allow-Origin": "*",
+        },
+    )
+
+
+def member_origins(roster: Roster) -> tuple[str, ...]:
+    """The origins that a page must be allowed to connect to, each once."""
+    parts = [urlsplit(member.public_url) for member in roster]
+    return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
