@@ -28,6 +28,8 @@ class BuildClaims:
     request: str = ""
     """The visitor's link as asked for, `v2/<provider>/<spec>`."""
     origin: str = ""
+    launch: str = ""
+    """The launch, as this member knows it: who asks again for the same gets the same server."""
 
 
 def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
@@ -40,6 +42,7 @@ def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
         "launch_host": claims.launch_host,
         "request": claims.request,
         "origin": claims.origin,
+        "launch": claims.launch,
     }
     return jwt.encode(payload, _signing_key(key), algorithm=_ALGORITHM)
 
@@ -65,6 +68,7 @@ def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
         launch_host=str(payload.get("launch_host", "")),
         request=str(payload.get("request", "")),
         origin=str(payload.get("origin", "")),
+        launch=str(payload.get("launch", "")),
     )
 
 

@@ -31,6 +31,7 @@ def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Ap
     app.cleanup_ctx.append(_context_of(settings, stack))
     app.on_shutdown.append(_stop_launches)
     app.router.add_get("/build/{path:.*}", build.build, allow_head=False)
+    app.router.add_delete("/build/{path:.*}", build.dismiss)
     app.router.add_route("OPTIONS", "/build/{path:.*}", build.preflight)
     app.router.add_get("/health", service.health)
     app.router.add_get("/versions", service.versions)

@@ -12,7 +12,8 @@ Readers are woken at once by a change of phase, and at most every
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from binder_federation.binder.events import Event, Phase
@@ -22,7 +23,9 @@ KEPT_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
+    """An event and its number in the record, from 1 on and without gaps."""
+
     number: int
     event: Event
 
@@ -31,10 +34,9 @@ class Broadcast:
     """The record of one build or launch. All of it is used in one event loop."""
 
     def __init__(self, *, kept_lines: int = KEPT_LINES) -> None:
-        self._changes: list[_Entry] = []
-        self._lines: deque[_Entry] = deque(maxlen=kept_lines)
-        self._next_number = 0
-        self._lines_appended = 0
+        self._changes: list[Entry] = []
+        self._lines: deque[Entry] = deque(maxlen=kept_lines)
+        self._last = 0
         self._is_closed = False
         self._grown = asyncio.Event()
         self._flush: asyncio.TimerHandle | None = None
@@ -45,6 +47,11 @@ class Broadcast:
         return self._changes[-1].event.phase if self._changes else None
 
     @property
+    def last_number(self) -> int:
+        """The number of the latest event; 0 while there is none."""
+        return self._last
+
+    @property
     def is_closed(self) -> bool:
         """Nothing more will come."""
         return self._is_closed
@@ -53,11 +60,10 @@ class Broadcast:
         """Tell everybody. An event of the same phase as the one before is a line of it."""
         if self._is_closed:
             return
-        entry = _Entry(self._next_number, event)
-        self._next_number += 1
+        self._last += 1
+        entry = Entry(self._last, event)
         if event.phase is self.phase and not event.phase.is_final:
             self._lines.append(entry)
-            self._lines_appended += 1
             self._wake_soon()
         else:
             self._changes.append(entry)
@@ -77,24 +83,48 @@ class Broadcast:
         of the last lines; without it, everything that is still kept. After
         `idle_seconds` without anything an empty batch comes.
         """
-        changes, lines = list(self._changes), list(self._lines)
-        seen_lines = 0
+        entries, position = self._since(0), 0
         if tail_lines is not None:
-            changes, lines = changes[-1:], lines[-tail_lines:]
-            seen_lines = self._lines_appended - len(lines)
+            late = deque(self._lines, maxlen=tail_lines)
+            entries = _in_order(self._changes[-1:], late)
+            position = self._last - len(entries)
+        async with aclosing(self._follow(entries, position, idle_seconds)) as batches:
+            async for batch in batches:
+                yield [entry.event for entry in batch]
+
+    async def follow_from(
+        self, after: int, *, idle_seconds: float | None = None
+    ) -> AsyncGenerator[list[Entry], None]:
+        """As `follow`, what comes after the event `after`, with its numbers.
+
+        Of a record that is closed the last event comes in any case: whoever asks again
+        may not have got it. A note of lines left out is numbered before what follows it.
+        """
+        if self._is_closed:
+            after = min(after, self._last - 1)
+        async with aclosing(self._follow(self._since(after), after, idle_seconds)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _follow(
+        self, entries: list[Entry], position: int, idle_seconds: float | None
+    ) -> AsyncGenerator[list[Entry], None]:
+        """`entries`, which follow `position`, and what comes."""
         while True:
             # No await between reading what there is and taking the event that tells of more.
-            grown, position = self._grown, self._next_number
-            missed = self._lines_appended - seen_lines - len(lines)
-            seen_lines = self._lines_appended
-            if changes or lines:
-                yield _in_order(changes, lines, missed)
+            grown, last = self._grown, self._last
+            if entries:
+                yield _noting_gap(entries, missed=last - position - len(entries))
             elif self._is_closed:
                 return
-            if position == self._next_number and not self._is_closed:
+            if last == self._last and not self._is_closed:
                 while not await _is_set_within(grown, idle_seconds):
                     yield []
-            changes, lines = _since(self._changes, position), _since(self._lines, position)
+            position = last
+            entries = self._since(position)
+
+    def _since(self, number: int) -> list[Entry]:
+        return _in_order(_after(self._changes, number), _after(self._lines, number))
 
     def _wake(self) -> None:
         if self._flush is not None:
@@ -117,17 +147,20 @@ async def _is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
         return False
 
 
-def _since(entries: Sequence[_Entry], position: int) -> list[_Entry]:
-    """The entries numbered `position` or later: looked for from the end, where they are."""
-    found = list(itertools.takewhile(lambda entry: entry.number >= position, reversed(entries)))
+def _after(entries: Sequence[Entry], number: int) -> list[Entry]:
+    """The entries after `number`: looked for from the end, where they are."""
+    found = list(itertools.takewhile(lambda entry: entry.number > number, reversed(entries)))
     found.reverse()
     return found
 
 
-def _in_order(changes: list[_Entry], lines: list[_Entry], missed: int) -> list[Event]:
-    entries = sorted([*changes, *lines], key=lambda entry: entry.number) if changes else lines
-    events = [entry.event for entry in entries]
-    if missed > 0:
-        note = Event(events[0].phase, f"... {missed:,} lines left out ...\n")
-        events.insert(0, note)
-    return events
+def _in_order(changes: Iterable[Entry], lines: Iterable[Entry]) -> list[Entry]:
+    return sorted([*changes, *lines], key=lambda entry: entry.number)
+
+
+def _noting_gap(entries: list[Entry], *, missed: int) -> list[Entry]:
+    if missed <= 0:
+        return entries
+    first = entries[0]
+    note = Event(first.event.phase, f"... {missed:,} lines left out ...\n")
+    return [Entry(first.number - 1, note), *entries]

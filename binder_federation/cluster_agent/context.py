@@ -163,7 +163,9 @@ def _wire(
             estimates=metrics.estimates,
             metrics=metrics,
         ),
-        streams=LaunchStreams(launches=launches, tasks=tasks),
+        streams=LaunchStreams(
+            launches=launches, removals=removals, settings=settings.launch, tasks=tasks
+        ),
         encoded_events=EncodedEvents(),
         health_checks=health_checks,
         metrics=metrics,

@@ -19,6 +19,10 @@ class EncodedEvents:
         # The event is kept with its bytes: its id is its own for as long as it lives.
         self._known: OrderedDict[int, tuple[Event, bytes]] = OrderedDict()
 
+    def encode_numbered(self, number: int, event: Event) -> bytes:
+        """`event` as a server-sent event with its number in its launch."""
+        return b"id: %d\n%b" % (number, self.encode(event))
+
     def encode(self, event: Event) -> bytes:
         """`event` as a server-sent event."""
         known = self._known.get(id(event))

@@ -80,14 +80,17 @@ class Launches:
         self._sessions = sessions
         self._metrics = metrics
 
-    async def run(self, request: LaunchRequest, emit: Emit) -> None:
-        """The whole launch; it ends after `ready`, or raises a `ServiceError`."""
+    async def run(self, request: LaunchRequest, emit: Emit) -> str | None:
+        """The whole launch; it ends after `ready`, or raises a `ServiceError`.
+
+        Returns the hub user whose session it made; None when only an image was asked for.
+        """
         with self._metrics.observe_launch():
             source = await self._resolve(request.raw_path, emit)
-            if request.is_build_only:
-                await self._build_only(source, emit)
-            else:
-                await self._launch(source, request, emit)
+            if not request.is_build_only:
+                return await self._launch(source, request, emit)
+            await self._build_only(source, emit)
+            return None
 
     async def _resolve(self, raw_path: str, emit: Emit) -> _Source:
         spec = parse_launch_path(self._providers, raw_path)
@@ -101,7 +104,7 @@ class Launches:
         message = "Done! Found built image\n" if was_there else "Done! Image built\n"
         emit(Event(Phase.READY, message, {"imageName": image.reference}))
 
-    async def _launch(self, source: _Source, request: LaunchRequest, emit: Emit) -> None:
+    async def _launch(self, source: _Source, request: LaunchRequest, emit: Emit) -> str:
         spec = source.resolved.spec
         suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
         # No await between the quota check and taking the place: `hold` does both.
@@ -118,6 +121,7 @@ class Launches:
         options = _server_options(source, request.claims, place, image)
         server = await self._launcher.launch(place, options, emit)
         emit(_ready_event(server, options))
+        return place.name
 
     async def _image(self, source: _Source, emit: Emit) -> tuple[Image, bool]:
         """The image, and whether it was there before."""

@@ -61,7 +61,7 @@ async def serve(
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
-    """Cancels a handler when its client goes away: a launch that nobody watches ends."""
+    """Cancels a handler when its client goes away: see streams.py."""
     return web.AppRunner(
         app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
     )

@@ -30,6 +30,10 @@ class AgentLaunchSettings(Section):
     timeout_seconds: Seconds = 600.0
     retries: Annotated[int, Field(ge=0)] = 4
     retry_first_seconds: Seconds = 4.0
+    grace_seconds: Seconds = 60.0
+    """A launch whose federation went away without a word goes on for so long."""
+    kept_seconds: Seconds = 120.0
+    """What a launch came to can be asked for again for so long after its end."""
     cull_idle_seconds: Seconds = 600.0
     cull_every_seconds: Seconds = 60.0
     max_age_seconds: Seconds = 21_600.0

@@ -31,6 +31,7 @@ class Seen:
     status: int
     headers: httpx.Headers
     events: list[Event] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     keepalives: int = 0
 
     @property
@@ -77,14 +78,17 @@ class AgentServer:
         claims: BuildClaims | None = None,
         headers: dict[str, str] | None = None,
         begun: asyncio.Event | None = None,
+        after: str = "",
     ) -> Seen:
         """Follow a launch to its end, or until an event of phase `until`, then leave.
 
-        `begun` is set when the first event has come.
+        `begun` is set when the first event has come; `after` is the last event seen before.
         """
         claims = claims or BuildClaims(audience=path)
         token = sign_build_token(CREDENTIAL, claims, now=time.time())
         sent = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
+        if after:
+            sent["Last-Event-ID"] = after
         parser = StreamParser()
         async with self.client.stream(
             "GET", f"/build/{path}{query}", headers=sent if headers is None else headers
@@ -93,12 +97,19 @@ class AgentServer:
             async for chunk in answer.aiter_bytes():
                 for message in parser.feed(chunk):
                     seen.events.append(event_from_json(message.data))
+                    seen.ids.append(message.event_id)
                     seen.keepalives = parser.comments
                     if begun is not None:
                         begun.set()
                     if seen.last.phase.is_final or seen.last.phase is until:
                         return seen
         return seen
+
+    async def dismiss(self, claims: BuildClaims, path: str = PATH) -> int:
+        """Say that nobody wants the launch any more; the status of the answer."""
+        token = sign_build_token(CREDENTIAL, claims, now=time.time())
+        headers = {"Authorization": f"Bearer {token}"}
+        return (await self.client.delete(f"/build/{path}", headers=headers)).status_code
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """`GET /build/<provider>/<spec>`: a launch as an event stream, in BinderHub's shape.
 
 A wrong `Accept` and a wrong token are answered with a status. Everything after
-that is an event, because an EventSource cannot read an error's body.
+that is an event, because an EventSource cannot read an error's body. A launch whose
+token names it can be watched again (`streams.py`), after `Last-Event-ID`.
 """
 
 import asyncio
@@ -43,31 +44,49 @@ async def preflight(_request: web.Request) -> web.StreamResponse:
 
 
 async def build(request: web.Request) -> web.StreamResponse:
-    """`GET`: the whole launch."""
+    """`GET`: the whole launch, or the rest of one that goes on."""
     context = request.app[CONTEXT]
     _check_accepts_stream(request)
-    raw_path = raw_path_after(request, "/build/")
-    launch = LaunchRequest(
-        raw_path=raw_path,
-        claims=context.admission.check(request, raw_path),
-        is_build_only=request.query.get("build_only", "").lower() == "true",
-    )
+    launch = _read(request)
     response = web.StreamResponse(headers=STREAM_HEADERS)
     if context.settings.open_builds or "build_token" in request.query:
         # A page of the federation's, sent here by its redirect, may read the stream.
         response.headers["Access-Control-Allow-Origin"] = "*"
     await response.prepare(request)
-    stream = context.streams.open(launch)
+    known = context.streams.find(launch)
+    stream = known or context.streams.begin(launch)
+    context.streams.join(stream)
     try:
-        await _relay(response, stream, context)
+        await _relay(response, stream, context, after=_last_seen(request) if known else 0)
+        stream.is_collected = True
         await _hold(response, context.streams, context.settings.keepalive_seconds)
     except TimeoutError:
         log.info("stream_client_stalled")
         if request.transport is not None:
             request.transport.abort()
     finally:
-        stream.leave()
+        context.streams.leave(stream)
     return response
+
+
+async def dismiss(request: web.Request) -> web.StreamResponse:
+    """`DELETE`: the federation wants no more of this launch."""
+    request.app[CONTEXT].streams.dismiss(_read(request))
+    return web.Response(status=204)
+
+
+def _read(request: web.Request) -> LaunchRequest:
+    raw_path = raw_path_after(request, "/build/")
+    return LaunchRequest(
+        raw_path=raw_path,
+        claims=request.app[CONTEXT].admission.check(request, raw_path),
+        is_build_only=request.query.get("build_only", "").lower() == "true",
+    )
+
+
+def _last_seen(request: web.Request) -> int:
+    given = request.headers.get("Last-Event-ID", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= 12 else 0
 
 
 def _check_accepts_stream(request: web.Request) -> None:
@@ -79,13 +98,17 @@ def _check_accepts_stream(request: web.Request) -> None:
         )
 
 
-async def _relay(response: web.StreamResponse, stream: LaunchStream, context: AgentContext) -> None:
-    """Write what the launch tells until it has ended."""
+async def _relay(
+    response: web.StreamResponse, stream: LaunchStream, context: AgentContext, *, after: int
+) -> None:
+    """Write what the launch tells after the event `after`, until it has ended."""
     await _write(response, KEEPALIVE)  # the headers go out now, not with the first event
-    follow = stream.record.follow(idle_seconds=context.settings.keepalive_seconds)
+    encode = context.encoded_events.encode_numbered
+    keepalive_seconds = context.settings.keepalive_seconds
+    follow = stream.record.follow_from(after, idle_seconds=keepalive_seconds)
     async with aclosing(follow) as batches:
-        async for events in batches:
-            data = b"".join(map(context.encoded_events.encode, events))
+        async for entries in batches:
+            data = b"".join([encode(entry.number, entry.event) for entry in entries])
             await _write(response, data or KEEPALIVE)
 
 

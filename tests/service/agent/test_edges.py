@@ -124,7 +124,7 @@ async def test_other_methods_and_addresses(agent: AgentServer) -> None:
     preflight = await agent.client.options(f"/build/{PATH}")
     assert preflight.status_code == 204
     assert "GET" in preflight.headers["Access-Control-Allow-Methods"]
-    for method in ("POST", "HEAD", "DELETE"):
+    for method in ("POST", "HEAD", "PUT"):
         answer = await agent.client.request(method, f"/build/{PATH}")
         assert answer.status_code == 405, method
         assert "GET" in answer.headers["Allow"]
