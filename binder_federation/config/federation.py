@@ -33,6 +33,9 @@ Credential = Annotated[SecretStr, AfterValidator(_credential)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class MemberSettings(Section):
     """One member, as the federation's operator knows it."""
 
@@ -64,6 +67,27 @@ class HealthSettings(Section):
     panic_below: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Panic when the share of the weight that is available is under this."""
     panic_memory_seconds: Seconds = 600.0
+    success_memory_seconds: Seconds = 300.0
+    """How long a launch's outcome counts: in so long its worth fades to a third."""
+    failures_to_eject: Annotated[int, Field(ge=1)] = 5
+    """Infrastructure failures in a row, launches only."""
+    eject_below: Share = 0.6
+    """Ejected when the success rate is, at 95 %, under this share of the other members'."""
+    eject_seconds: Seconds = 30.0
+    """Of the first ejection; the second takes twice as long, and so on."""
+    eject_max_seconds: Seconds = 300.0
+    eject_most: Share = 0.5
+    """The share of the members that may be ejected at once, rounded down."""
+    eject_forget_seconds: Seconds = 300.0
+    """A member that stays well for so long has been ejected once less."""
+    eject_ramp_seconds: Seconds = 60.0
+    """Slow start after an ejection; a failure in this time ejects again at once."""
+    degrade_below: Share = 0.85
+    """DEGRADED when the success rate is, at 95 %, under this share of the other members'."""
+    degrade_least_launches: Annotated[float, Field(ge=0)] = 5.0
+    """With fewer recent launches than this nobody is DEGRADED for its success rate."""
+    self_suspicion_patience: Annotated[float, Field(ge=1)] = 2.0
+    """Members that fail together are DOWN after so many times the usual misses: it may be us."""
 
 
 class EstimateSettings(Section):
@@ -76,6 +100,16 @@ class EstimateSettings(Section):
     bandwidth_bytes_per_second: Annotated[float, Field(gt=0)] = 100e6
     image_bytes: Annotated[int, Field(gt=0)] = 1_500_000_000
     """Assumed when an image's size is not known."""
+    session_seconds: Seconds = 1500.0
+    """How long a session lasts in the mean: what is gone since a report, what a hot image needs."""
+
+
+class CopySettings(Section):
+    """Copies of hot images, made at further members before they are needed there."""
+
+    enabled: bool = True
+    check_every_seconds: Seconds = 5.0
+    most_at_once: Annotated[int, Field(ge=1)] = 20
 
 
 class LaunchMode(StrEnum):
@@ -153,6 +187,7 @@ class FederationSettings(BaseSettings):
     providers: ProviderSettings = ProviderSettings()
     health: HealthSettings = HealthSettings()
     estimates: EstimateSettings = EstimateSettings()
+    copies: CopySettings = CopySettings()
     launch: LaunchSettings = LaunchSettings()
     admin: AdminSettings = AdminSettings()
     example: str | None = None

@@ -3,6 +3,10 @@
 The loop probes at once, takes what it found through `state.py`, tells of a change
 of state, and pauses with jitter. `probe_soon` ends a pause early: whoever sees a
 member fail asks for the evidence instead of judging by itself.
+
+Beside the probes: launches tell of their outcomes (`observe_outcome`, judged in
+`outliers.py`), and once a second all members are looked at together (`review.py`):
+ejections end, doubts come and go, and we ask ourselves whether it is us.
 """
 
 import asyncio
@@ -15,14 +19,23 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from binder_federation.config.federation import HealthSettings
-from binder_federation.health.metrics import HealthMetrics
+from binder_federation.health.evidence import LaunchEvidence
+from binder_federation.health.metrics import HealthMetrics, Withheld
+from binder_federation.health.outliers import Ejection
 from binder_federation.health.probes import ProbeResult, probe
+from binder_federation.health.review import Votes, find_doubt, nobody_votes, own_verdict, review
 from binder_federation.health.state import (
+    Doubt,
     Health,
     next_probe_seconds,
+    observe_doubt,
     observe_drain,
+    observe_ejection,
+    observe_ejection_end,
     observe_probe,
 )
+from binder_federation.health.suspicion import SelfSuspicion
+from binder_federation.health.votes import Tally
 from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -32,7 +45,10 @@ SOONEST_SHARE = 0.1
 """Asked-for probes keep this share of the usual interval apart: failures that come
 together are one piece of evidence, not five."""
 
+REVIEW_SECONDS = 1.0
+
 OnChange = Callable[[str, Health], None]
+"""Told of every change of state, and when an ejection begins and ends."""
 
 
 class Rng(Protocol):
@@ -65,6 +81,7 @@ class HealthMonitor:
         rng: Rng,
         registry: CollectorRegistry,
         on_change: OnChange | None = None,
+        votes: Votes = nobody_votes,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -73,7 +90,12 @@ class HealthMonitor:
         self._rng = rng
         self._metrics = HealthMetrics(registry)
         self._on_change = on_change
+        self._votes = votes
         self._watched: dict[str, _Watched] = {}
+        self._evidence = LaunchEvidence(settings)
+        self._tally = Tally()
+        self._suspicion = SelfSuspicion()
+        self._reviews: asyncio.Task[None] | None = None
 
     def watch(self, name: str, url: str, *, is_draining: bool = False) -> None:
         """Probe the member at `url` from now on; another address than before starts anew."""
@@ -86,8 +108,10 @@ class HealthMonitor:
         health = observe_drain(Health(probed_since=now), is_draining, now=now)
         watched = _Watched(name, url, health)
         self._watched[name] = watched
+        self._evidence.watch(name)
         self._metrics.write(name, health)
         watched.task = self._tasks.start(self._watch(watched), name=f"probe:{name}")
+        self._start_reviews()
 
     def forget(self, name: str) -> None:
         """Stop probing the member and remove its metrics."""
@@ -95,6 +119,7 @@ class HealthMonitor:
         if watched is not None:
             if watched.task is not None:
                 watched.task.cancel()
+            self._evidence.forget(name, now=self._clock())
             self._metrics.remove(name)
 
     def health(self, name: str) -> Health:
@@ -118,6 +143,32 @@ class HealthMonitor:
             self._swap(
                 watched, observe_drain(watched.health, is_draining, now=self._clock()), "operator"
             )
+
+    def observe_outcome(self, name: str, is_success: bool) -> None:
+        """A launch at the member ended well, or failed for the member's sake.
+
+        Not to be told: a repository's build errors, refusals for want of room.
+        """
+        watched = self._watched.get(name)
+        if watched is None:
+            return
+        now = self._clock()
+        self._evidence.observe(name, is_success, now=now)
+        if not is_success:
+            self._consider_ejection(watched, now)
+        self._consider_doubt(watched, now)
+
+    def success_share(self, name: str, now: float) -> float:
+        """The share of launches that are likely to go well at the member; 1 if nothing is known."""
+        return self._evidence.success_share(name, now=now)
+
+    def suspicion(self) -> SelfSuspicion:
+        """Whether most members fail at once, so that it may be us."""
+        return self._suspicion
+
+    def verdicts(self) -> Mapping[str, str]:
+        """What this replica itself holds of each member: its votes for the other replicas."""
+        return {name: own_verdict(watched.health).value for name, watched in self._watched.items()}
 
     def probe_soon(self, name: str) -> None:
         """Probe the member as soon as may be; many calls make one probe."""
@@ -143,6 +194,7 @@ class HealthMonitor:
             result.reason,
             now=self._clock(),
             settings=self._settings,
+            patience=self._suspicion.patience(watched.name, settings=self._settings),
         )
         self._swap(watched, health, result.reason)
 
@@ -167,16 +219,95 @@ class HealthMonitor:
         except TimeoutError:
             pass  # nobody asked: it is the usual time
 
+    def _consider_ejection(self, watched: _Watched, now: float) -> None:
+        reason = self._evidence.find_ejection(watched.name, now=now)
+        if reason is None:
+            return
+        self._look_at_ourselves(now)  # what raised this may be failing everywhere by now
+        if self._suspicion.is_suspected:
+            self._metrics.count_withheld(Withheld.SELF_SUSPICION)
+        elif not self._evidence.may_eject(now=now):
+            self._metrics.count_withheld(Withheld.LIMIT)
+        else:
+            self._eject(watched, reason, now)
+
+    def _eject(self, watched: _Watched, reason: Ejection, now: float) -> None:
+        record = self._evidence.eject(watched.name, now=now)
+        assert record.ejected_until is not None  # noqa: S101 - it was ejected just now
+        log.warning(
+            "member_ejected",
+            member=watched.name,
+            reason=reason.value,
+            times=record.times_ejected,
+            seconds=round(record.ejected_until - now, 1),
+        )
+        self._metrics.count_ejection(watched.name, reason)
+        health = observe_ejection(watched.health, until=record.ejected_until)
+        self._swap(watched, health, reason.value)
+
+    def _consider_doubt(self, watched: _Watched, now: float) -> None:
+        is_doubtful = self._evidence.is_doubtful(
+            watched.name, was_doubtful=watched.health.doubt is Doubt.LAUNCHES, now=now
+        )
+        doubt = find_doubt(is_doubtful, is_doubted=watched.name in self._tally.doubted)
+        health = observe_doubt(watched.health, doubt, now=now)
+        if health is not watched.health:
+            self._swap(watched, health, f"doubt:{doubt.value}" if doubt else "doubt_ended")
+
+    def _start_reviews(self) -> None:
+        if self._reviews is None:
+            seconds = min(REVIEW_SECONDS, self._settings.probe_every_seconds)
+            self._reviews = self._tasks.run_periodically(
+                self._review, every_seconds=seconds, name="health-review"
+            )
+
+    async def _review(self) -> None:
+        """Look at all members together: what time alone ends, votes, and ourselves."""
+        now = self._clock()
+        self._look_at_ourselves(now, counts_votes=True)
+        for watched in list(self._watched.values()):
+            if watched.health.is_ejected:
+                health = observe_ejection_end(watched.health, now=now)
+                if not health.is_ejected:
+                    log.info("member_ejection_ended", member=watched.name)
+                    self._swap(watched, health, "ejection_ended")
+            self._consider_doubt(watched, now)
+
+    def _look_at_ourselves(self, now: float, *, counts_votes: bool = False) -> None:
+        before = self._suspicion
+        found = review(
+            self.snapshot(),
+            self._evidence.records,
+            before,
+            tally=None if counts_votes else self._tally,
+            votes=self._votes,
+            now=now,
+            settings=self._settings,
+        )
+        self._tally, self._suspicion = found.tally, found.suspicion
+        if found.suspicion.level is before.level:
+            return
+        self._metrics.write_suspicion(found.suspicion.level)
+        log.warning(
+            "self_suspicion_changed",
+            cause=found.suspicion.cause and found.suspicion.cause.value,
+            members=sorted(found.suspicion.members),
+            **{"from": before.level.value, "to": found.suspicion.level.value},
+        )
+
     def _swap(self, watched: _Watched, health: Health, reason: str) -> None:
         before, watched.health = watched.health, health
         self._metrics.write(watched.name, health)
-        if before.state is health.state:
+        if before.state is not health.state:
+            log.info(
+                "member_state_changed",
+                member=watched.name,
+                reason=reason,
+                **{"from": before.state.value, "to": health.state.value},
+            )
+            if not health.probed.is_well:
+                self._look_at_ourselves(self._clock())
+        elif before.is_ejected is health.is_ejected:
             return
-        log.info(
-            "member_state_changed",
-            member=watched.name,
-            reason=reason,
-            **{"from": before.state.value, "to": health.state.value},
-        )
         if self._on_change is not None:
             self._on_change(watched.name, health)

@@ -11,6 +11,9 @@ PURE = [
     "binder_federation.federation.core",
     "binder_federation.cluster_agent.core",
     "binder_federation.health.state",
+    "binder_federation.health.outliers",
+    "binder_federation.health.suspicion",
+    "binder_federation.health.votes",
 ]
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from binder_federation.config.federation import HealthSettings
 from binder_federation.health.state import (
+    Doubt,
     Health,
     MemberState,
     effective_weight,
@@ -35,7 +36,7 @@ def recovering(since: float = 0.0) -> Health:
     ("health", "now", "weight"),
     [
         (Health(probed=MemberState.UP), 0.0, 2.0),
-        (Health(probed=MemberState.DEGRADED), 0.0, 0.6),
+        (Health(probed=MemberState.UP, doubt=Doubt.VOTES), 0.0, 0.6),
         (recovering(), 0.0, 0.2),
         (recovering(), 90.0, 0.2),
         (recovering(), 450.0, 1.0),
