@@ -9,6 +9,7 @@ from binder_federation import __version__
 from binder_federation.config.federation import FederationSettings, LaunchMode
 from binder_federation.federation.context import CONTEXT, open_context
 from binder_federation.federation.describe import make_describe
+from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, members, service
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.handlers.redirect import member_origins
@@ -70,9 +71,16 @@ async def _start_loops(app: web.Application) -> None:
     context = app[CONTEXT]
     for member in context.roster:
         context.monitor.watch(member.name, member.url, is_draining=member.is_draining)
-    context.tasks.run_periodically(
-        context.launches.tidy, every_seconds=TIDY_SECONDS, name="tidy-launches"
-    )
+    run_periodically = context.tasks.run_periodically
+
+    async def refresh_fleet() -> None:
+        context.fleet.refresh(now=context.clock())
+
+    run_periodically(context.launches.tidy, every_seconds=TIDY_SECONDS, name="tidy-launches")
+    run_periodically(refresh_fleet, every_seconds=REFRESH_SECONDS / 2, name="refresh-fleet")
+    if context.settings.copies.enabled:
+        every_seconds = context.settings.copies.check_every_seconds
+        run_periodically(context.copies.check, every_seconds=every_seconds, name="copy-hot-images")
 
 
 def _closing(resources: AsyncExitStack) -> Callable[[web.Application], Awaitable[None]]:

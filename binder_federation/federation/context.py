@@ -15,9 +15,13 @@ from binder_federation import __version__
 from binder_federation.binder.providers import ProviderMetrics, Repositories, make_providers
 from binder_federation.binder.resolver import MemoryRefCache, Resolver
 from binder_federation.config.federation import FederationSettings
+from binder_federation.federation.arrivals import Arrivals
+from binder_federation.federation.copies import Copies
+from binder_federation.federation.decisions import Decisions
 from binder_federation.federation.dispatcher import Dispatcher
 from binder_federation.federation.fleet import FleetView
 from binder_federation.federation.launches import Launches
+from binder_federation.federation.learned import Learned
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.locality.contract import LocalityStore
 from binder_federation.federation.locality.memory import MemoryLocalityStore
@@ -27,6 +31,7 @@ from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
+from binder_federation.federation.shared.bus import LocalBus
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -48,6 +53,7 @@ class FederationContext:
     fleet: FleetView
     resolver: Resolver
     placing: Placing
+    copies: Copies
     launches: Launches
     metrics: FederationMetrics
     health_checks: HealthChecks
@@ -96,7 +102,15 @@ def _wire(
         make_providers(settings.providers, client, metrics=ProviderMetrics.make(registry))
     )
     store = MemoryLocalityStore()
-    reports = Reports(store=store)
+    bus = LocalBus()
+    reports = Reports(
+        store=store,
+        session_seconds=settings.estimates.session_seconds,
+        on_change=lambda member: fleet.changed(member),
+    )
+    arrivals = Arrivals()
+    decisions = Decisions(bus=bus, reports=reports, arrivals=arrivals)
+    learned = Learned(settings=settings.estimates)
     monitor = HealthMonitor(
         client=prober,
         settings=settings.health,
@@ -104,11 +118,13 @@ def _wire(
         clock=clock,
         rng=rng,
         registry=registry,
+        on_change=lambda member, _health: fleet.changed(member),
     )
     fleet = FleetView(
         roster=roster,
         monitor=monitor,
         reports=reports,
+        learned=learned,
         store=store,
         health_settings=settings.health,
         estimates=settings.estimates,
@@ -119,7 +135,9 @@ def _wire(
         settings=settings.providers,
         clock=clock,
     )
-    lessons = Lessons(store=store, reports=reports, monitor=monitor)
+    lessons = Lessons(
+        store=store, reports=reports, decisions=decisions, learned=learned, monitor=monitor
+    )
     placing = Placing(
         roster=roster,
         repositories=repositories,
@@ -130,14 +148,28 @@ def _wire(
         clock=clock,
         rng=rng,
     )
+    streams = MemberStreams(
+        session=session,
+        connect_seconds=settings.launch.connect_seconds,
+        silence_seconds=settings.launch.silence_seconds,
+    )
+    copies = Copies(
+        arrivals=arrivals,
+        fleet=fleet,
+        placing=placing,
+        streams=streams,
+        lessons=lessons,
+        metrics=metrics,
+        settings=settings.copies,
+        health_settings=settings.health,
+        session_seconds=settings.estimates.session_seconds,
+        tasks=tasks,
+        clock=clock,
+    )
     dispatcher = Dispatcher(
         resolver=resolver,
         placing=placing,
-        streams=MemberStreams(
-            session=session,
-            connect_seconds=settings.launch.connect_seconds,
-            silence_seconds=settings.launch.silence_seconds,
-        ),
+        streams=streams,
         lessons=lessons,
         metrics=metrics,
         settings=settings.launch,
@@ -152,6 +184,7 @@ def _wire(
         reports=reports,
         store=store,
         fleet=fleet,
+        copies=copies,
         resolver=resolver,
         placing=placing,
         launches=Launches(runner=dispatcher, settings=settings.launch, tasks=tasks, clock=clock),

@@ -17,6 +17,7 @@ from binder_federation.binder.providers.refs import short_ref
 from binder_federation.binder.resolver import ResolvedSpec, Resolver
 from binder_federation.config.federation import LaunchSettings
 from binder_federation.federation.core.choose import Decision
+from binder_federation.federation.core.cost import Cost
 from binder_federation.federation.launches import Launch
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.member_stream import MemberStreams
@@ -24,6 +25,7 @@ from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.narrator import Narrator
 from binder_federation.federation.outcomes import FailedAttempt, final_failure, judge
 from binder_federation.federation.placing import Placing
+from binder_federation.federation.stopwatch import Stopwatch
 from binder_federation.runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -107,8 +109,9 @@ class Dispatcher:
         narrator = Narrator(attempt.decision, attempt.number, clock=self._clock)
         launch.log.append(narrator.introduction(failures[-1] if failures else None))
         started_at = self._clock()
+        stopwatch = Stopwatch(_cost(attempt), now=started_at)
         try:
-            event = await self._relay(launch, resolved, attempt, narrator)
+            event = await self._relay(launch, resolved, attempt, narrator, stopwatch)
             failure = (
                 None
                 if event.phase is Phase.READY
@@ -117,6 +120,8 @@ class Dispatcher:
         except ServiceError as error:
             failure = FailedAttempt(attempt.member, failed_event(error), error.fault)
         await self._lessons.attempt_ended(resolved.image_key, attempt.member, failure)
+        if failure is None:
+            self._lessons.timed(attempt.member, stopwatch)
         self._metrics.count_attempt(attempt.member, failure, self._clock() - started_at)
         if failure is not None:
             log.warning(
@@ -131,7 +136,12 @@ class Dispatcher:
         return failure
 
     async def _relay(
-        self, launch: Launch, resolved: ResolvedSpec, attempt: _Attempt, narrator: Narrator
+        self,
+        launch: Launch,
+        resolved: ResolvedSpec,
+        attempt: _Attempt,
+        narrator: Narrator,
+        stopwatch: Stopwatch,
     ) -> Event:
         """Pass a member's events on, adding what the federation knows; returns the final one."""
         url, token = self._address(launch, resolved, attempt.member)
@@ -140,7 +150,9 @@ class Dispatcher:
             async for event in events:
                 if event.phase is Phase.FAILED:
                     return event
-                await self._lessons.saw(resolved, attempt.member, event, now=self._clock())
+                now = self._clock()
+                stopwatch.saw(event.phase, now=now)
+                await self._lessons.saw(resolved, attempt.member, event, now=now)
                 launch.log.append(narrator.tell(event))
                 if event.phase is Phase.READY:
                     return event
@@ -153,6 +165,11 @@ class Dispatcher:
         token = self._placing.sign(launch.request, path, member)
         query = "?build_only=true" if launch.request.is_build_only else ""
         return URL(f"{member.url}/build/{path}{query}", encoded=True), token
+
+
+def _cost(attempt: _Attempt) -> Cost:
+    assert attempt.decision.chosen is not None  # noqa: S101 - it names a member
+    return attempt.decision.chosen
 
 
 def _deadline_event(seconds: float) -> Event:

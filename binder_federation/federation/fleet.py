@@ -1,22 +1,21 @@
 """The fleet as the core sees it: settings, health and reports, put together whole.
 
-Nothing decides here; it only gathers what the decision is made from.
+Nothing decides here; it only gathers what the decision is made from. A member is
+looked at anew when something about it changed, everybody once in a second: slow
+start and the age of reports move by themselves.
 """
 
 from binder_federation.binder.resolver import ResolvedSpec
 from binder_federation.config.federation import EstimateSettings, HealthSettings
-from binder_federation.federation.core.snapshot import (
-    Estimates,
-    Fleet,
-    ImageView,
-    Load,
-    MemberView,
-)
+from binder_federation.federation.core.snapshot import Fleet, ImageView, MemberView
+from binder_federation.federation.learned import Learned
 from binder_federation.federation.locality.contract import LocalityStore
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Member, Roster
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.health.state import effective_weight
+
+REFRESH_SECONDS = 1.0
 
 
 class FleetView:
@@ -28,6 +27,7 @@ class FleetView:
         roster: Roster,
         monitor: HealthMonitor,
         reports: Reports,
+        learned: Learned,
         store: LocalityStore,
         health_settings: HealthSettings,
         estimates: EstimateSettings,
@@ -35,24 +35,55 @@ class FleetView:
         self._roster = roster
         self._monitor = monitor
         self._reports = reports
+        self._learned = learned
         self._store = store
         self._health_settings = health_settings
         self._estimates = estimates
+        self._fleet = Fleet(())
+        self._made_at: float | None = None
+        self._changed: set[str] = set()
+
+    def changed(self, member: str) -> None:
+        """Something about `member` is not as it was: its health, its load, a report."""
+        self._changed.add(member)
 
     def snapshot(self, *, now: float) -> Fleet:
         """All members as they are known at `now`."""
-        return Fleet(members=tuple(self._member(member, now) for member in self._roster))
+        made_at = self._made_at
+        if made_at is None or not 0.0 <= now - made_at < REFRESH_SECONDS:
+            return self.refresh(now=now)
+        while self._changed:
+            name = self._changed.pop()
+            member = self._roster.get(name)
+            if member is None or name not in self._fleet.by_name:
+                return self.refresh(now=now)
+            self._fleet = self._fleet.with_member(self._member(member, now))
+        return self._fleet
+
+    def refresh(self, *, now: float) -> Fleet:
+        """The same, with every member looked at anew.
+
+        The service calls this regularly, so that no visitor's decision waits for it.
+        """
+        self._changed.clear()
+        self._fleet = Fleet(members=tuple(self._member(member, now) for member in self._roster))
+        self._made_at = now
+        return self._fleet
 
     async def image(self, resolved: ResolvedSpec, *, now: float) -> ImageView:
         """What is known of the image that a launch needs."""
         affinity_key = resolved.spec.affinity_key
-        facts = await self._store.facts(resolved.image_key, affinity_key, now=now)
-        sizes = [held.size_bytes for held in facts.holders.values() if held.size_bytes]
+        image_key = resolved.image_key
+        facts = await self._store.facts(image_key, affinity_key, now=now)
+        size_bytes, tiers = 0, {}
+        for name, held in facts.holders.items():
+            tiers[name] = held.tier
+            size_bytes = max(size_bytes, held.size_bytes)
         return ImageView(
-            key=resolved.image_key,
+            key=image_key,
             affinity_key=affinity_key,
-            size_bytes=max(sizes, default=self._estimates.image_bytes),
-            tiers={name: held.tier for name, held in facts.holders.items()},
+            size_bytes=size_bytes or self._estimates.image_bytes,
+            tiers=tiers,
             building_since=facts.building_since,
             built_repository_recently=facts.built_repository_recently,
         )
@@ -68,35 +99,18 @@ class FleetView:
 
     def _member(self, member: Member, now: float) -> MemberView:
         health = self._monitor.health(member.name)
-        load = self._reports.load(member.name, now=now)
         incompatibility = self._reports.incompatibility(member.name)
         return MemberView(
             name=member.name,
             state=health.state,
             weight=member.weight,
             effective_weight=self.effective_weight(member, now=now),
-            load=None
-            if load is None
-            else Load(
-                capacity=load.capacity,
-                running=load.running,
-                pending=load.pending,
-                building=load.building,
-                build_slots=load.build_slots,
-            ),
+            load=self._reports.load(member.name, now=now),
             is_compatible=not incompatibility,
             incompatibility=incompatibility,
             is_draining=member.is_draining,
             last_well_at=health.last_well_at,
-            estimates=self._member_estimates(member.name),
-        )
-
-    def _member_estimates(self, name: str) -> Estimates:
-        ours, theirs = self._estimates, self._reports.estimates(name)
-        return Estimates(
-            spawn_seconds=theirs.spawn_seconds or ours.spawn_seconds,
-            build_seconds=theirs.build_seconds or ours.build_seconds,
-            push_seconds=ours.push_seconds,
-            pull_base_seconds=ours.pull_base_seconds,
-            bandwidth_bytes_per_second=ours.bandwidth_bytes_per_second,
+            is_ejected=health.is_ejected,
+            success_share=self._monitor.success_share(member.name, now=now),
+            estimates=self._learned.estimates(member.name, self._reports.estimates(member.name)),
         )

@@ -1,7 +1,8 @@
 """What the federation learns from the launches that pass through it.
 
 A decision to build becomes a lease before anybody else decides; what a member's
-stream says becomes facts; a broken stream asks for a probe at once.
+stream says becomes facts and estimates; how an attempt ended becomes evidence for
+health, and a broken stream asks for a probe at once.
 """
 
 from binder_federation.binder.events import Event, Phase
@@ -9,48 +10,88 @@ from binder_federation.binder.messages import ImageRecord, Tier
 from binder_federation.binder.resolver import ResolvedSpec
 from binder_federation.binder.spec import ImageKey
 from binder_federation.federation.core.choose import Decision
-from binder_federation.federation.locality.contract import LocalityStore
+from binder_federation.federation.core.snapshot import ImageView
+from binder_federation.federation.decisions import Decisions
+from binder_federation.federation.learned import Learned
+from binder_federation.federation.locality.contract import Lease, LocalityStore
 from binder_federation.federation.outcomes import FailedAttempt
 from binder_federation.federation.reports import Reports
+from binder_federation.federation.stopwatch import Stopwatch
 from binder_federation.health.monitor import HealthMonitor
+from binder_federation.runtime.errors import Fault
 
 
 class Lessons:
-    """Turns what happens to launches into facts, leases and probes."""
+    """Turns what happens to launches into facts, leases, estimates and evidence."""
 
-    def __init__(self, *, store: LocalityStore, reports: Reports, monitor: HealthMonitor) -> None:
+    def __init__(
+        self,
+        *,
+        store: LocalityStore,
+        reports: Reports,
+        decisions: Decisions,
+        learned: Learned,
+        monitor: HealthMonitor,
+    ) -> None:
         self._store = store
         self._reports = reports
+        self._decisions = decisions
+        self._learned = learned
         self._monitor = monitor
 
-    async def decided(self, key: ImageKey, decision: Decision, *, now: float) -> None:
-        """A launch goes to the decision's member; if that must build, it holds the lease."""
-        assert decision.member is not None and decision.chosen is not None  # noqa: S101, PT018
-        self._reports.note_sent(decision.member, now=now)
-        if not decision.chosen.tier.needs_build:
-            return
-        lease = await self._store.take_lease(key, decision.member, now=now)
-        if lease.member != decision.member:
-            # The decision knew of that lease: its holder may take no launch, so it is void.
-            await self._store.release_lease(key, lease.member)
-            await self._store.take_lease(key, decision.member, now=now)
+    async def lease(self, decision: Decision, image: ImageView, *, now: float) -> Lease | None:
+        """The lease for a decision that is to build; None when it is free to go ahead.
+
+        A lease that comes back is another member's: somebody was quicker to begin this
+        build, and the launch is better decided again, knowing it. If the decision knew
+        of that lease, its holder may take no launch, so it is void.
+        """
+        member, chosen = decision.member, decision.chosen
+        if member is None or chosen is None or not chosen.tier.needs_build:
+            return None
+        lease = await self._store.take_lease(image.key, member, now=now)
+        if lease.member == member:
+            return None
+        if lease.member not in image.building_since:
+            return lease
+        await self._store.release_lease(image.key, lease.member)
+        await self._store.take_lease(image.key, member, now=now)
+        return None
+
+    def sent(self, resolved: ResolvedSpec, member: str, *, now: float) -> None:
+        """A launch goes to `member`."""
+        self._decisions.sent(member, resolved, now=now)
 
     async def saw(self, resolved: ResolvedSpec, member: str, event: Event, *, now: float) -> None:
         """A member's stream said something."""
-        if event.phase not in (Phase.BUILT, Phase.READY):
+        if event.phase is not Phase.BUILT and event.phase is not Phase.READY:
             return
-        record = ImageRecord(
-            key=resolved.image_key, repository=resolved.spec.affinity_key, tier=Tier.NODE
-        )
+        key = resolved.image_key
+        record = ImageRecord(key=key, repository=resolved.spec.affinity_key, tier=Tier.NODE)
         await self._store.note_image(member, record, now=now)
-        await self._store.release_lease(resolved.image_key, member)
+        await self._store.release_lease(key, member)
+
+    def timed(self, member: str, stopwatch: Stopwatch) -> None:
+        """An attempt that got to `ready` took so long for its parts."""
+        for work, seconds in stopwatch.lessons():
+            self._learned.observe(member, work, seconds)
 
     async def attempt_ended(
         self, key: ImageKey, member: str, failure: FailedAttempt | None
     ) -> None:
-        """An attempt is over: whoever failed no longer builds, and one that broke is probed."""
+        """An attempt is over: who failed no longer builds, and one that broke is probed."""
         if failure is None:
+            self._monitor.observe_outcome(member, is_success=True)
             return
+        self._decisions.gone(member)
         await self._store.release_lease(key, member)
+        if failure.is_quota:
+            self._note_full(member, failure)
+        elif failure.fault is Fault.MEMBER:
+            self._monitor.observe_outcome(member, is_success=False)
         if failure.event.fields.get("code") == "member_unreachable":
             self._monitor.probe_soon(member)
+
+    def _note_full(self, member: str, failure: FailedAttempt) -> None:
+        if failure.is_whole_member_full:
+            self._reports.note_full(member)

@@ -32,6 +32,12 @@ class FederationMetrics:
             ["outcome"],
             registry=registry,
         )
+        self._copies = Counter(
+            "binderfed_copies_total",
+            "Copies of hot images asked for, by member and outcome: made or failed",
+            ["member", "outcome"],
+            registry=registry,
+        )
         self._seconds = Histogram(
             "binderfed_attempt_duration_seconds",
             "Seconds from the decision to ready, for attempts that got there",
@@ -58,6 +64,10 @@ class FederationMetrics:
         else:
             outcome = "quota" if failure.is_quota else failure.fault.value
             self._attempts.labels(member, outcome).inc()
+
+    def count_copy(self, member: str, *, is_made: bool) -> None:
+        """A copy of a hot image was made at `member`, or could not be."""
+        self._copies.labels(member, "made" if is_made else "failed").inc()
 
     def count_end(self, last: Event | None) -> None:
         """A launch ended with the event `last`."""

@@ -39,6 +39,11 @@ class FailedAttempt:
         return self.event.fields.get("code") in QUOTA_CODES
 
     @property
+    def is_whole_member_full(self) -> bool:
+        """Whether it has room for no repository at all."""
+        return self.event.fields.get("code") == QuotaExceeded.code
+
+    @property
     def sentence(self) -> str:
         """What went wrong, for people."""
         return self.event.message.strip() or f"{self.member} could not launch this."

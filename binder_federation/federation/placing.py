@@ -8,7 +8,7 @@ visitors of one new repository go to one member.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
@@ -22,6 +22,9 @@ from binder_federation.federation.launch_request import LaunchRequest, audience
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.roster import Member, Roster
+
+MOST_DECISIONS = 3
+"""For one attempt, when other replicas begin to build the same image meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,20 @@ class Placing:
         """
         now = self._clock()
         image = await self._fleet.image(resolved, now=now)
+        for _ in range(MOST_DECISIONS):
+            decision = self._decide(request, image, tried=tried, now=now)
+            lease = await self._lessons.lease(decision, image, now=now)
+            if lease is None:
+                break
+            image = replace(image, building_since={lease.member: lease.since})
+        if decision.member is not None:
+            self._lessons.sent(resolved, decision.member, now=now)
+        self._metrics.count_decision(decision)
+        return decision
+
+    def _decide(
+        self, request: LaunchRequest, image: ImageView, *, tried: frozenset[str], now: float
+    ) -> Decision:
         fleet = self._fleet.snapshot(now=now)
         decide = partial(
             choose, fleet, image, now=now, rng=self._rng, settings=self._health_settings
@@ -79,9 +96,6 @@ class Placing:
         decision = decide(exclude=tried | avoided)
         if decision.member is None and avoided:  # better the member they did not want than none
             decision = decide(exclude=tried)
-        if decision.member is not None:
-            await self._lessons.decided(resolved.image_key, decision, now=now)
-        self._metrics.count_decision(decision)
         return decision
 
     async def preview(self, resolved: ResolvedSpec) -> Preview:

@@ -1,23 +1,39 @@
-"""What members said last: load, checks, images.
+"""What members said last: load, checks, estimates; their images go to the locality store.
 
-A report is believed about its own member only. Its load is worth something for
-half a minute; launches that were sent there since are counted on top.
+A report is believed about its own member only, and tells its load for half a minute.
+Between two of them the load is estimated: launches that were sent there since are
+added, sessions that are likely to have ended are taken off (`core/load.py`).
+
+An agent reports to any replica. The one that took the report tells the others all
+of it but the images, which they hear of as facts.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+from pydantic import ValidationError
 
 from binder_federation.binder.messages import (
     PROTOCOL_VERSION,
     CheckRecord,
     EstimateRecord,
-    LoadRecord,
     Report,
     ReportReply,
 )
+from binder_federation.federation.core.load import estimate_load
+from binder_federation.federation.core.snapshot import Load
 from binder_federation.federation.locality.contract import LocalityStore
 
+log = structlog.get_logger(__name__)
+
 REPORT_LIFETIME_SECONDS = 30.0
+IN_FLIGHT_SECONDS = 0.5
+"""What was sent so shortly before a report came in may not be counted in it yet."""
+
+TellOthers = Callable[[str, bytes], None]
+OnChange = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -25,7 +41,7 @@ class _Known:
     session: str
     sequence: int
     received_at: float
-    load: LoadRecord
+    load: Load
     estimates: EstimateRecord
     checks: tuple[CheckRecord, ...]
     protocol: int
@@ -35,47 +51,79 @@ class _Known:
 class Reports:
     """The last report of each member."""
 
-    def __init__(self, *, store: LocalityStore) -> None:
+    def __init__(
+        self,
+        *,
+        store: LocalityStore,
+        session_seconds: float,
+        tell_others: TellOthers = lambda _member, _body: None,
+        on_change: OnChange = lambda _member: None,
+    ) -> None:
         self._store = store
+        self._session_seconds = session_seconds
+        self._tell_others = tell_others
+        self._on_change = on_change
         self._known: dict[str, _Known] = {}
+        self._wants_whole: set[str] = set()
 
     async def accept(self, report: Report, *, now: float) -> ReportReply:
         """Take a report in; ask for the whole inventory when changes alone do not add up."""
-        known = self._known.get(report.member)
-        follows = (
-            known is not None
-            and known.session == report.session
-            and report.sequence == known.sequence + 1
-        )
         if report.inventory == "whole":
             await self._store.replace_inventory(report.member, report.images, now=now)
-        elif follows:
+            self._wants_whole.discard(report.member)
+        elif self._follows(report):
             await self._store.apply_changes(report.member, report.images, report.removed, now=now)
         else:
             return ReportReply(send_whole_inventory=True)
-        self._known[report.member] = _Known(
-            session=report.session,
-            sequence=report.sequence,
-            received_at=now,
-            load=report.load,
-            estimates=report.estimates,
-            checks=report.checks,
-            protocol=report.protocol,
-        )
-        return ReportReply()
+        self._keep(report, now)
+        body = report.model_dump_json(exclude={"images", "removed"})
+        self._tell_others(report.member, body.encode())
+        return ReportReply(send_whole_inventory=report.member in self._wants_whole)
+
+    def hear(self, body: bytes, *, now: float) -> None:
+        """Take in what another replica tells of a report that came to it."""
+        try:
+            report = Report.model_validate_json(body)
+        except ValidationError:
+            log.warning("report_of_replica_unreadable")  # of another version of ours
+            return
+        self._keep(report, now)
+
+    def want_whole_inventories(self) -> None:
+        """What is shared was lost: every agent is asked for all of its images once more."""
+        self._wants_whole.update(self._known)
 
     def note_sent(self, member: str, *, now: float) -> None:
         """A launch was sent to `member`: it is busier than its last report says."""
         if known := self._known.get(member):
             known.sent_since.append(now)
+            self._on_change(member)
 
-    def load(self, member: str, *, now: float) -> LoadRecord | None:
-        """The member's load, with what was sent there since; None when not known."""
+    def note_gone(self, member: str) -> None:
+        """A launch that was sent to `member` failed there, and takes no place."""
+        known = self._known.get(member)
+        if known is not None and known.sent_since:
+            known.sent_since.pop()
+            self._on_change(member)
+
+    def note_full(self, member: str) -> None:
+        """`member` refused a launch for want of room: it has none until it reports again."""
+        known = self._known.get(member)
+        if known is not None:
+            known.load = replace(known.load, pending=known.load.capacity)
+            self._on_change(member)
+
+    def load(self, member: str, *, now: float) -> Load | None:
+        """The member's load as it is likely to be now; None when not known."""
         known = self._fresh(member, now)
         if known is None:
             return None
-        pending = known.load.pending + len(known.sent_since)
-        return known.load.model_copy(update={"pending": pending})
+        return estimate_load(
+            known.load,
+            sent=len(known.sent_since),
+            age_seconds=now - known.received_at,
+            session_seconds=self._session_seconds,
+        )
 
     def estimates(self, member: str) -> EstimateRecord:
         """Seconds that the member says it takes."""
@@ -93,6 +141,29 @@ class Reports:
         if known is None or known.protocol == PROTOCOL_VERSION:
             return ""
         return f"it speaks protocol {known.protocol}, this federation {PROTOCOL_VERSION}"
+
+    def _follows(self, report: Report) -> bool:
+        known = self._known.get(report.member)
+        return (
+            known is not None
+            and known.session == report.session
+            and report.sequence == known.sequence + 1
+        )
+
+    def _keep(self, report: Report, now: float) -> None:
+        before = self._known.get(report.member)
+        sent = before.sent_since if before else ()
+        self._known[report.member] = _Known(
+            session=report.session,
+            sequence=report.sequence,
+            received_at=now,
+            load=Load(**report.load.model_dump()),
+            estimates=report.estimates,
+            checks=report.checks,
+            protocol=report.protocol,
+            sent_since=deque(at for at in sent if at > now - IN_FLIGHT_SECONDS),
+        )
+        self._on_change(report.member)
 
     def _fresh(self, member: str, now: float) -> _Known | None:
         known = self._known.get(member)
