@@ -1,6 +1,7 @@
 # make run    a federation of two members on this machine, at http://127.0.0.1:8080
 # make test   everything that is tested here
 # make check  lint, types and layers
+# make bench  the benchmarks, each beside its yardstick (ARGS=--quick)
 # make help   this list
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,7 +14,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check format constraints screenshots clean
+.PHONY: help run test unit check bench format constraints screenshots clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -31,6 +32,9 @@ check: $(INSTALLED_DEV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench: $(INSTALLED_DEV)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 format: $(INSTALLED_DEV)
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
