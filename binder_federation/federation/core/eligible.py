@@ -1,10 +1,13 @@
 """Which members may receive a launch now, and of each other one why not.
 
-*Full is not unhealthy*: capacity and health are two questions, and only health is
-set aside in panic.
+*Full is not unhealthy*: capacity and health are two questions, and only health (probes
+and ejections) is set aside in panic.
+
+This runs for every decision, over all members: those against whom nothing speaks, as
+a rule all of them, are told by one look each, and only the others are gone into.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +29,8 @@ class Refusal(StrEnum):
     """Not probed yet."""
     SUSPECT = "suspect"
     DOWN = "down"
+    EJECTED = "ejected"
+    """Its launches failed; it is back after a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +54,22 @@ def eligible(
 
     `exclude` names the members that this launch has tried.
     """
-    in_panic = is_panic(fleet.members, exclude=exclude, settings=settings)
+    questionable = _find_questionable(fleet.members)
+    tried = exclude & fleet.by_name.keys() if exclude else frozenset()
+    if not questionable and not tried:
+        return Eligibility(fleet.members, {}, is_panic=False)
+    in_panic = is_panic(fleet.members, exclude=tried, settings=settings)
     all_down = in_panic and is_all_down(fleet.members)
-    members: list[MemberView] = []
-    refused: dict[str, Refusal] = {}
-    for member in fleet.members:
+    refused = dict.fromkeys(tried, Refusal.TRIED)
+    for member in questionable:
         disregards_health = in_panic and _may_help_in_panic(
             member, all_down=all_down, now=now, settings=settings
         )
-        refusal = (
-            Refusal.TRIED
-            if member.name in exclude
-            else _refuse(member, disregards_health=disregards_health)
-        )
-        if refusal is None:
-            members.append(member)
-        else:
-            refused[member.name] = refusal
-    return Eligibility(tuple(members), refused, in_panic)
+        refusal = _refuse(member, disregards_health=disregards_health)
+        if refusal is not None:
+            refused.setdefault(member.name, refusal)
+    members = tuple([member for member in fleet.members if member.name not in refused])
+    return Eligibility(members, _in_order(refused, fleet), in_panic)
 
 
 def explain_refusal(member: MemberView, refusal: Refusal) -> str:
@@ -90,6 +93,31 @@ def explain_refusal(member: MemberView, refusal: Refusal) -> str:
             return f"{name} missed its last probes."
         case Refusal.DOWN:
             return f"{name} is down."
+        case Refusal.EJECTED:
+            return f"{name} failed too many of its last launches and is left out for a while."
+
+
+def _find_questionable(members: Iterable[MemberView]) -> list[MemberView]:
+    """Members that are anything but UP, compatible, taking launches and not full."""
+    return [
+        member
+        for member in members
+        if member.state is not _UP
+        or member.is_ejected
+        or member.is_draining
+        or not member.is_compatible
+        or (
+            (load := member.load) is not None
+            # `load.is_full`, without the two calls
+            and load.running + load.pending >= load.capacity
+        )
+    ]
+
+
+def _in_order(refused: Mapping[str, Refusal], fleet: Fleet) -> Mapping[str, Refusal]:
+    if len(refused) < 2:
+        return refused
+    return {name: refused[name] for name in fleet.by_name if name in refused}
 
 
 def _may_help_in_panic(
@@ -97,7 +125,7 @@ def _may_help_in_panic(
 ) -> bool:
     if member.state is MemberState.DOWN:
         return all_down and was_well_recently(member, now=now, settings=settings)
-    return member.state is MemberState.SUSPECT
+    return member.state is not MemberState.UNKNOWN
 
 
 def _refuse(member: MemberView, *, disregards_health: bool) -> Refusal | None:
@@ -106,13 +134,17 @@ def _refuse(member: MemberView, *, disregards_health: bool) -> Refusal | None:
         return Refusal.DRAINING
     if not member.is_compatible:
         return Refusal.INCOMPATIBLE
-    if not disregards_health and member.state in _REFUSED_STATES:
-        return _REFUSED_STATES[member.state]
+    if not disregards_health:
+        if member.state in _REFUSED_STATES:
+            return _REFUSED_STATES[member.state]
+        if member.is_ejected:
+            return Refusal.EJECTED
     if member.load is not None and member.load.is_full:
         return Refusal.FULL
     return None
 
 
+_UP = MemberState.UP
 _REFUSED_STATES = {
     MemberState.UNKNOWN: Refusal.UNKNOWN,
     MemberState.SUSPECT: Refusal.SUSPECT,

@@ -1,7 +1,7 @@
 """Panic: when too few members are well, health counts for less.
 
-Probes can be wrong together (our own network, a bad deploy of the checks), and
-then somebody who may answer is better than nobody. Draining, full and incompatible
+Probes and launches can be wrong together (our own network, a bad deploy of the checks),
+and then somebody who may answer is better than nobody. Draining, full and incompatible
 members stay out even so: those are no questions of health.
 """
 
@@ -11,20 +11,27 @@ from binder_federation.config.federation import HealthSettings
 from binder_federation.federation.core.snapshot import MemberView
 from binder_federation.health.state import MemberState
 
+_UNKNOWN, _UP = MemberState.UNKNOWN, MemberState.UP
+_DEGRADED, _RECOVERING = MemberState.DEGRADED, MemberState.RECOVERING
+
 
 def is_panic(members: Iterable[MemberView], *, exclude: Set[str], settings: HealthSettings) -> bool:
     """Whether the weight that is available is under the share that the settings name.
 
     Members that are draining, incompatible or not probed yet say nothing about the
     fleet's health and are left out of the sum. `exclude` are members that failed this
-    launch: for it, they are not available. A full member is.
+    launch: for it, they are not available, nor are ejected ones. A full member is.
     """
     total = available = 0.0
     for member in members:
-        if is_usable(member) and member.state is not MemberState.UNKNOWN:
-            total += member.weight
-            if member.state.is_well and member.name not in exclude:
-                available += member.weight
+        state = member.state
+        if member.is_draining or not member.is_compatible or state is _UNKNOWN:
+            continue
+        total += member.weight
+        # A comparison with each: hashing a state for a set costs as much as all of this.
+        is_well = state is _UP or state is _DEGRADED or state is _RECOVERING
+        if is_well and not member.is_ejected and member.name not in exclude:
+            available += member.weight
     return available < settings.panic_below * total
 
 

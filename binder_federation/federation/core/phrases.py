@@ -33,6 +33,7 @@ class Reason(StrEnum):
 _OUT_WORDS = {
     Refusal.DOWN: "is down",
     Refusal.SUSPECT: "does not answer",
+    Refusal.EJECTED: "failed its last launches",
     Refusal.UNKNOWN: "has not been heard of yet",
     Refusal.DRAINING: "takes no new launches",
     Refusal.INCOMPATIBLE: "has another version",

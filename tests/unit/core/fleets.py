@@ -101,6 +101,7 @@ def members(draw: st.DrawFn, name: str = "alpha") -> MemberView:
         is_compatible=draw(st.booleans() | st.just(True)),
         is_draining=state is MemberState.DRAINING,
         last_well_at=draw(st.none() | st.floats(NOW - 2000, NOW)),
+        is_ejected=draw(st.booleans()),
         estimates=draw(estimates),
     )
 

@@ -1,14 +1,21 @@
 """Filters and panic, as tables and as properties."""
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from binder_federation.federation.core.eligible import Refusal, eligible, explain_refusal
+from binder_federation.federation.core.panic import is_all_down, is_panic, was_well_recently
 from binder_federation.federation.core.snapshot import Fleet, Load, MemberView
 from binder_federation.health.state import MemberState
-from tests.unit.core.fleets import NOW, SETTINGS, fleets, make_fleet, make_member
+from tests.unit.core.fleets import (
+    NOW,
+    SETTINGS,
+    fleets,
+    idle_fleet,
+    make_fleet,
+    make_member,
+)
 
 UP, SUSPECT, DOWN = MemberState.UP, MemberState.SUSPECT, MemberState.DOWN
 
@@ -38,6 +45,10 @@ def names(fleet: Fleet, exclude: frozenset[str] = frozenset()) -> list[str]:
         (make_member("b", load=Load(capacity=10, running=7, pending=2)), None),
         (make_member("b", load=Load(capacity=0)), Refusal.FULL),
         (make_member("b", load=None), None),
+        (make_member("b", is_ejected=True), Refusal.EJECTED),
+        (make_member("b", is_ejected=True, state=DOWN), Refusal.DOWN),
+        (make_member("b", is_ejected=True, is_draining=True), Refusal.DRAINING),
+        (make_member("b", is_ejected=True, load=Load(capacity=0)), Refusal.EJECTED),
     ],
 )
 def test_filters(member: MemberView, refusal: Refusal | None) -> None:
@@ -114,6 +125,22 @@ def test_a_member_that_was_tried_is_left_out() -> None:
             ),
             [],
         ),
+        # An ejected member is not available, and helps in panic.
+        (make_fleet(make_member("a"), make_member("b", is_ejected=True)), ["a"]),
+        (
+            make_fleet(
+                make_member("a"), make_member("b", is_ejected=True), make_member("c", state=SUSPECT)
+            ),
+            ["a", "b", "c"],
+        ),
+        (make_fleet(make_member("a", is_ejected=True), make_member("b", state=DOWN)), ["a"]),
+        (
+            make_fleet(
+                make_member("a", is_ejected=True, state=DOWN),
+                make_member("b", is_ejected=True, state=DOWN, last_well_at=NOW - 601),
+            ),
+            ["a"],
+        ),
         (make_fleet(), []),
     ],
 )
@@ -141,34 +168,73 @@ def test_everybody_is_either_eligible_or_refused(fleet: Fleet) -> None:
         assert name in explain_refusal(fleet.by_name[name], refusal)
 
 
+def takes_launches(member: MemberView) -> bool:
+    is_full = member.load is not None and member.load.is_full
+    return member.is_compatible and not member.is_draining and not is_full
+
+
 @given(fleet=fleets())
 def test_panic_never_yields_nobody_when_someone_was_well_recently(fleet: Fleet) -> None:
+    """Whoever is at least SUSPECT may help; where nobody is, those that were well lately."""
     found = eligible(fleet, now=NOW, settings=SETTINGS)
-    takes_launches = [
-        m
-        for m in fleet.members
-        if not m.is_draining and m.is_compatible and not (m.load and m.load.is_full)
-    ]
-    fleet_is_down = all(
-        m.state in (DOWN, MemberState.UNKNOWN)
-        for m in fleet.members
-        if m.is_compatible and not m.is_draining
-    )
-    may_help: Mapping[MemberState, bool] = {
-        UP: True,
-        MemberState.DEGRADED: True,
-        MemberState.RECOVERING: True,
-        SUSPECT: found.is_panic,
-        DOWN: found.is_panic and fleet_is_down,
-        MemberState.UNKNOWN: False,
-    }
+    usable = [m for m in fleet.members if m.is_compatible and not m.is_draining]
+    is_all_down = all(m.state in (DOWN, MemberState.UNKNOWN) for m in usable)
     helpers = [
         m.name
-        for m in takes_launches
-        if may_help[m.state]
-        and (m.state is not DOWN or (m.last_well_at is not None and NOW - m.last_well_at <= 600))
+        for m in usable
+        if takes_launches(m)
+        and (
+            m.state not in (DOWN, MemberState.UNKNOWN)
+            or (is_all_down and m.state is DOWN and (m.last_well_at or 0) >= NOW - 600)
+        )
     ]
-    assert [m.name for m in found.members] == helpers
+    if found.is_panic:
+        assert [m.name for m in found.members] == helpers
+    elif helpers:
+        well = [m for m in usable if m.state.is_well and not m.is_ejected]
+        assert sum(m.weight for m in well) >= 0.499 * sum(
+            m.weight for m in usable if m.state is not MemberState.UNKNOWN
+        ), "without panic at least half of the weight is well"
+
+
+def find_eligible_plainly(fleet: Fleet, exclude: frozenset[str]) -> dict[str, Refusal | None]:
+    """What `eligible` is to find, one member after the other and one rule after the other."""
+    in_panic = is_panic(fleet.members, exclude=exclude, settings=SETTINGS)
+    all_down = is_all_down(fleet.members)
+
+    def refuse(member: MemberView) -> Refusal | None:
+        if member.name in exclude:
+            return Refusal.TRIED
+        if member.is_draining:
+            return Refusal.DRAINING
+        if not member.is_compatible:
+            return Refusal.INCOMPATIBLE
+        if member.state is MemberState.UNKNOWN:
+            return Refusal.UNKNOWN
+        was_well = was_well_recently(member, now=NOW, settings=SETTINGS)
+        if member.state is DOWN and not (in_panic and all_down and was_well):
+            return Refusal.DOWN
+        if member.state is SUSPECT and not in_panic:
+            return Refusal.SUSPECT
+        if member.is_ejected and not in_panic:
+            return Refusal.EJECTED
+        return Refusal.FULL if member.load is not None and member.load.is_full else None
+
+    return {member.name: refuse(member) for member in fleet.members}
+
+
+@given(
+    fleet=fleets() | st.integers(0, 30).map(lambda n: idle_fleet(*(f"m{i}" for i in range(n)))),
+    exclude=st.frozensets(st.sampled_from(["m0", "m1", "m2", "no-such"])),
+)
+def test_the_quick_way_finds_what_the_plain_way_finds(
+    fleet: Fleet, exclude: frozenset[str]
+) -> None:
+    plain = find_eligible_plainly(fleet, exclude)
+    found = eligible(fleet, now=NOW, exclude=exclude, settings=SETTINGS)
+    assert [m.name for m in found.members] == [name for name, why in plain.items() if not why]
+    assert list(found.refused.items()) == [(name, why) for name, why in plain.items() if why]
+    assert found.is_panic is is_panic(fleet.members, exclude=exclude, settings=SETTINGS)
 
 
 @given(fleet=fleets())
