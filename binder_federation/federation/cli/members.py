@@ -16,6 +16,7 @@ STATE_COLOURS = {
     "suspect": "yellow",
     "recovering": "cyan",
     "draining": "blue",
+    "ejected": "yellow",
     "down": "red",
 }
 

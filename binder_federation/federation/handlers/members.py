@@ -10,6 +10,7 @@ from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.messages import Report
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.roster import Member
+from binder_federation.health.state import Health, MemberState
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
 
@@ -63,11 +64,10 @@ def _parse(body: bytes) -> Report:
 async def _describe(context: FederationContext, member: Member, now: float) -> dict[str, Any]:
     health = context.monitor.health(member.name)
     load = context.reports.load(member.name, now=now)
-    state = "draining" if member.is_draining else health.state.value
     return {
         "name": member.name,
         "url": member.url,
-        "state": state,
+        "state": _state(member, health),
         "reason": health.reason,
         "since": round(health.since, 3),
         "weight": member.weight,
@@ -77,3 +77,10 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
         "checks": [check.model_dump() for check in context.reports.checks(member.name, now=now)],
         "incompatibility": context.reports.incompatibility(member.name) or None,
     }
+
+
+def _state(member: Member, health: Health) -> str:
+    """What counts for launches now: an operator's word, then an ejection, then the probes'."""
+    if member.is_draining:
+        return MemberState.DRAINING.value
+    return "ejected" if health.is_ejected and health.state.is_well else health.state.value
