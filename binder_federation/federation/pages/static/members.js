@@ -10,6 +10,7 @@ const STATE_WORDS = {
   suspect: "not answering well",
   down: "down",
   draining: "takes no new launches",
+  ejected: "out for a while after failures",
   unknown: "not known yet",
 };
 
