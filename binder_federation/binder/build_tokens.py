@@ -6,7 +6,11 @@ the visitor's request.
 """
 
 import hashlib
+import hmac
+import json
+from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jwt
 
@@ -14,6 +18,9 @@ from binder_federation.binder.errors import NotAuthorized
 
 LIFETIME_SECONDS = 300
 _ALGORITHM = "HS256"
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_HEADER = b2a_base64(b'{"alg":"HS256","typ":"JWT"}', newline=False).rstrip(b"=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,22 @@ class BuildClaims:
 
 def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
     """A token for `claims` that is valid for `LIFETIME_SECONDS` from `now` (seconds since 1970)."""
+    issued_at = int(now)
     payload = {
         "aud": claims.audience,
-        "iat": int(now),
-        "exp": int(now) + LIFETIME_SECONDS,
+        "iat": issued_at,
+        "exp": issued_at + LIFETIME_SECONDS,
         "ip": claims.client_address,
         "launch_host": claims.launch_host,
         "request": claims.request,
         "origin": claims.origin,
         "launch": claims.launch,
     }
-    return jwt.encode(payload, _signing_key(key), algorithm=_ALGORITHM)
+    # By hand (RFC 7515, 3.1): it is on the path of every launch, and jwt.encode takes
+    # four times as long. Tokens are read with the library.
+    signed = b"%b.%b" % (_HEADER, _base64url(_to_json(payload).encode()))
+    signature = hmac.digest(_signing_key(key), signed, "sha256")
+    return (b"%b.%b" % (signed, _base64url(signature))).decode("ascii")
 
 
 def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
@@ -72,6 +84,11 @@ def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
     )
 
 
+def _base64url(data: bytes) -> bytes:
+    return b2a_base64(data, newline=False).rstrip(b"=").translate(_URL_SAFE)
+
+
+@lru_cache(maxsize=4096)
 def _signing_key(credential: str) -> bytes:
     """HS256 wants 32 bytes (RFC 7518, 3.2); a credential may have any length, and another use."""
     return hashlib.sha256(b"binder build token\0" + credential.encode()).digest()

@@ -1,5 +1,7 @@
 """The federation's metrics, in a registry of their own. Labels are bounded: no repositories."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from binder_federation.binder.events import Event, Phase
@@ -20,6 +22,8 @@ class FederationMetrics:
             ["member", "reason"],
             registry=registry,
         )
+        # Every launch counts there, and looking a label up costs more than counting.
+        self._decided = lru_cache(maxsize=4096)(self._decisions.labels)
         self._attempts = Counter(
             "binderfed_attempts_total",
             "Attempts at a member by outcome: ready, quota, or whose fault the failure was",
@@ -54,7 +58,7 @@ class FederationMetrics:
 
     def count_decision(self, decision: Decision) -> None:
         """A decision was made."""
-        self._decisions.labels(decision.member or "none", decision.reason.value).inc()
+        self._decided(decision.member or "none", decision.reason.value).inc()
 
     def count_attempt(self, member: str, failure: FailedAttempt | None, seconds: float) -> None:
         """An attempt ended."""

@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 
 from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.logs import REQUEST_ID
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +25,11 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
     """Bind `request_id` (the caller's, if it is a plain one) to every log line of a request."""
     given = request.headers.get("X-Request-ID", "")
     request_id = given if given.isalnum() and len(given) <= 64 else secrets.token_hex(8)
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    token = REQUEST_ID.set(request_id)
+    try:
         return await handler(request)
+    finally:
+        REQUEST_ID.reset(token)
 
 
 @web.middleware

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 Providers = Mapping[str, RepoProvider]
+
+REMEMBERED_LINKS = 8192
 
 
 def make_providers(
@@ -86,9 +89,14 @@ class Repositories:
 
     def __init__(self, providers: Providers) -> None:
         self.providers = providers
+        # The same links come again and again; what is refused is not remembered.
+        self._parse = lru_cache(maxsize=REMEMBERED_LINKS)(self._parse_anew)
 
     def parse(self, raw_path: str) -> LaunchSpec:
         """The spec in `<provider>/<spec>`; raises `InvalidSpec`, or `SpecBanned`."""
+        return self._parse(raw_path)
+
+    def _parse_anew(self, raw_path: str) -> LaunchSpec:
         spec = parse_launch_path(self.providers, raw_path)
         self.providers[spec.provider].check(spec)
         return spec
