@@ -1,5 +1,7 @@
 """Weights, probe intervals, and what holds for every history of probes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,14 @@ def recovering(since: float = 0.0) -> Health:
         (recovering(), 900.0, 2.0),
         (recovering(), 9000.0, 2.0),
         (Health(probed=MemberState.SUSPECT), 0.0, 2.0),
+        # Ejected: the whole share, as it gets launches in panic only. Then a ramp of a minute.
+        (Health(probed=MemberState.UP, is_ejected=True, ejected_until=30.0), 0.0, 2.0),
+        (Health(probed=MemberState.UP, ejected_until=30.0), 30.0, 0.2),
+        (Health(probed=MemberState.UP, ejected_until=30.0), 60.0, 1.0),
+        (Health(probed=MemberState.UP, ejected_until=30.0), 90.0, 2.0),
+        (Health(probed=MemberState.UP, ejected_until=30.0, doubt=Doubt.LAUNCHES), 60.0, 0.3),
+        (replace(recovering(), ejected_until=30.0), 450.0, 1.0),
+        (replace(recovering(), ejected_until=430.0), 450.0, 2 / 3),
         (Health(probed=MemberState.SUSPECT, is_slow_start_owed=True), 500.0, 0.2),
     ],
 )

@@ -1,11 +1,22 @@
 """The health state machine as transcripts: at a second, a probe passes or misses → state."""
 
+import math
 from dataclasses import dataclass
 
 import pytest
 
 from binder_federation.config.federation import HealthSettings
-from binder_federation.health.state import Health, MemberState, observe_drain, observe_probe
+from binder_federation.health.state import (
+    Doubt,
+    Health,
+    MemberState,
+    next_probe_seconds,
+    observe_doubt,
+    observe_drain,
+    observe_ejection,
+    observe_ejection_end,
+    observe_probe,
+)
 
 SETTINGS = HealthSettings()
 
@@ -267,3 +278,42 @@ def test_health_tells_reason_and_time() -> None:
     health = observe_drain(health, True, now=40.0)
     assert (health.state, health.since) == (MemberState.DRAINING, 40.0)
     assert observe_drain(health, True, now=50.0) is health
+
+
+def test_doubt_makes_up_degraded_and_nothing_else() -> None:
+    health = observe_probe(Health(), True, "ok", now=10.0, settings=SETTINGS)
+    health = observe_doubt(health, Doubt.LAUNCHES, now=20.0)
+    assert (health.state, health.since) == (MemberState.DEGRADED, 20.0)
+    assert observe_doubt(health, Doubt.LAUNCHES, now=25.0) is health
+    assert observe_doubt(health, Doubt.VOTES, now=25.0).since == 20.0, "as long in doubt"
+    for now in (30.0, 40.0):
+        health = observe_probe(health, False, "timeout", now=now, settings=SETTINGS)
+    assert health.state is MemberState.SUSPECT
+    health = observe_probe(health, True, "ok", now=50.0, settings=SETTINGS)
+    assert (health.state, health.since) == (MemberState.DEGRADED, 50.0)
+    health = observe_doubt(health, None, now=60.0)
+    assert (health.state, health.since) == (MemberState.UP, 50.0)
+
+
+def test_an_ejection_is_another_axis_and_ends_by_time_alone() -> None:
+    health = observe_probe(Health(), True, "ok", now=10.0, settings=SETTINGS)
+    health = observe_ejection(health, until=50.0)
+    assert (health.state, health.is_ejected) == (MemberState.UP, True)
+    health = observe_probe(health, True, "ok", now=20.0, settings=SETTINGS)
+    assert observe_ejection_end(health, now=49.9) is health
+    health = observe_ejection_end(health, now=50.0)
+    assert (health.is_ejected, health.ejected_until) == (False, 50.0)
+    assert observe_ejection_end(health, now=60.0) is health
+
+
+def test_patience_is_with_down_alone() -> None:
+    health = observe_probe(Health(), True, "ok", now=0.0, settings=SETTINGS)
+    for second in range(1, 100):
+        health = observe_probe(
+            health, False, "timeout", now=float(second), settings=SETTINGS, patience=math.inf
+        )
+        assert health.state is (MemberState.UP if second < 2 else MemberState.SUSPECT)
+    assert health.missing_since == 1.0
+    health = observe_probe(health, False, "timeout", now=100.0, settings=SETTINGS)
+    assert health.state is MemberState.DOWN, "its misses were counted all along"
+    assert next_probe_seconds(health, settings=SETTINGS) == 10, "and its pauses grow from here"
