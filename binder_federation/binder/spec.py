@@ -8,6 +8,7 @@ repository whatever its ref, `image_key` names an image.
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from binder_federation.binder.errors import InvalidSpec
@@ -37,18 +38,24 @@ class LaunchSpec:
 
     def image_key(self, resolved_ref: str) -> ImageKey:
         """Names the image of this repository at `resolved_ref`."""
-        text = f"{self.affinity_key}@{resolved_ref}"
-        return ImageKey(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+        return _image_key(self.affinity_key, resolved_ref)
 
     def at(self, ref: str) -> "LaunchSpec":
         """The same repository at another ref."""
         return LaunchSpec(self.provider, self.repository, ref)
 
 
+@lru_cache(maxsize=16_384)
 def affinity_key(provider: str, repository: str) -> str:
     """Provider and repository, case-folded, without a trailing `/` or `.git`."""
     name = repository.casefold().rstrip("/").removesuffix(".git").rstrip("/")
     return f"{provider}/{name}"
+
+
+@lru_cache(maxsize=16_384)
+def _image_key(affinity: str, resolved_ref: str) -> ImageKey:
+    text = f"{affinity}@{resolved_ref}"
+    return ImageKey(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
 
 def split_path(raw_path: str) -> tuple[str, str]:

@@ -107,6 +107,7 @@ def _wire(
         store=store,
         session_seconds=settings.estimates.session_seconds,
         on_change=lambda member: fleet.changed(member),
+        on_load_change=lambda member: fleet.load_changed(member),
     )
     arrivals = Arrivals()
     decisions = Decisions(bus=bus, reports=reports, arrivals=arrivals)
@@ -173,6 +174,7 @@ def _wire(
         lessons=lessons,
         metrics=metrics,
         settings=settings.launch,
+        tasks=tasks,
         clock=clock,
     )
     context = FederationContext(

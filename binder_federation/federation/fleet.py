@@ -42,22 +42,32 @@ class FleetView:
         self._fleet = Fleet(())
         self._made_at: float | None = None
         self._changed: set[str] = set()
+        self._load_changed: set[str] = set()
 
     def changed(self, member: str) -> None:
-        """Something about `member` is not as it was: its health, its load, a report."""
+        """Something about `member` is not as it was: its health, a report."""
         self._changed.add(member)
+
+    def load_changed(self, member: str) -> None:
+        """A launch was sent to `member`: only its load is not as it was."""
+        self._load_changed.add(member)
 
     def snapshot(self, *, now: float) -> Fleet:
         """All members as they are known at `now`."""
         made_at = self._made_at
         if made_at is None or not 0.0 <= now - made_at < REFRESH_SECONDS:
             return self.refresh(now=now)
+        if not self._changed <= self._fleet.by_name.keys():
+            return self.refresh(now=now)
         while self._changed:
             name = self._changed.pop()
-            member = self._roster.get(name)
-            if member is None or name not in self._fleet.by_name:
-                return self.refresh(now=now)
-            self._fleet = self._fleet.with_member(self._member(member, now))
+            self._load_changed.discard(name)
+            if member := self._roster.get(name):
+                self._fleet = self._fleet.with_member(self._member(member, now))
+        while self._load_changed:
+            if view := self._fleet.by_name.get(self._load_changed.pop()):
+                load = self._reports.load(view.name, now=now)
+                self._fleet = self._fleet.with_member(view.with_load(load))
         return self._fleet
 
     def refresh(self, *, now: float) -> Fleet:
@@ -66,6 +76,7 @@ class FleetView:
         The service calls this regularly, so that no visitor's decision waits for it.
         """
         self._changed.clear()
+        self._load_changed.clear()
         self._fleet = Fleet(members=tuple(self._member(member, now) for member in self._roster))
         self._made_at = now
         return self._fleet

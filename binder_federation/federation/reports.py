@@ -58,11 +58,13 @@ class Reports:
         session_seconds: float,
         tell_others: TellOthers = lambda _member, _body: None,
         on_change: OnChange = lambda _member: None,
+        on_load_change: OnChange = lambda _member: None,
     ) -> None:
         self._store = store
         self._session_seconds = session_seconds
         self._tell_others = tell_others
         self._on_change = on_change
+        self._on_load_change = on_load_change
         self._known: dict[str, _Known] = {}
         self._wants_whole: set[str] = set()
 
@@ -97,21 +99,21 @@ class Reports:
         """A launch was sent to `member`: it is busier than its last report says."""
         if known := self._known.get(member):
             known.sent_since.append(now)
-            self._on_change(member)
+            self._on_load_change(member)
 
     def note_gone(self, member: str) -> None:
         """A launch that was sent to `member` failed there, and takes no place."""
         known = self._known.get(member)
         if known is not None and known.sent_since:
             known.sent_since.pop()
-            self._on_change(member)
+            self._on_load_change(member)
 
     def note_full(self, member: str) -> None:
         """`member` refused a launch for want of room: it has none until it reports again."""
         known = self._known.get(member)
         if known is not None:
             known.load = replace(known.load, pending=known.load.capacity)
-            self._on_change(member)
+            self._on_load_change(member)
 
     def load(self, member: str, *, now: float) -> Load | None:
         """The member's load as it is likely to be now; None when not known."""

@@ -77,6 +77,23 @@ class MemberView:
     """Outlier detection keeps it out for a while, whatever its probes say."""
     success_share: float = 1.0
     """Of its launches that did not fail for the repository's sake or for want of room."""
+
+    def with_load(self, load: Load | None) -> "MemberView":
+        """The same member with another load: what changes with every launch."""
+        return MemberView(
+            self.name,
+            self.state,
+            self.weight,
+            self.effective_weight,
+            load,
+            self.is_compatible,
+            self.incompatibility,
+            self.is_draining,
+            self.last_well_at,
+            self.estimates,
+            self.is_ejected,
+            self.success_share,
+        )
     estimates: Estimates = Estimates()
 
 

@@ -35,6 +35,7 @@ class Replica:
             session_seconds=1500.0,
             tell_others=lambda member, body: self.told.append((member, body)),
             on_change=self.changed.append,
+            on_load_change=self.changed.append,
         )
 
     def used(self, now: float = NOW) -> int | None:
