@@ -36,6 +36,7 @@ async def create_app(settings: FederationSettings) -> web.Application:
     app[CONTEXT] = context
     app.on_response_prepare.append(add_security_headers)
     app.on_startup.append(_start_loops)
+    app.on_shutdown.append(_release_launches)
     app.on_cleanup.append(_closing(resources))
     _add_api_routes(app)
     add_page_routes(
@@ -81,6 +82,11 @@ async def _start_loops(app: web.Application) -> None:
     if context.settings.copies.enabled:
         every_seconds = context.settings.copies.check_every_seconds
         run_periodically(context.copies.check, every_seconds=every_seconds, name="copy-hot-images")
+
+
+async def _release_launches(app: web.Application) -> None:
+    """Before the streams are closed: other replicas go on with the launches."""
+    await app[CONTEXT].launches.release()
 
 
 def _closing(resources: AsyncExitStack) -> Callable[[web.Application], Awaitable[None]]:

@@ -1,5 +1,8 @@
 """One launch from link to notebook: resolve, decide, relay; at another member if need be.
 
+A launch that another replica began goes on where it is: at the same member, which
+knows it by its id, and after the last event that was told.
+
 Where a launch goes is decided in `placing.py`. What a stream tells is learned at
 once (`lessons`), not when it ends.
 """
@@ -18,26 +21,35 @@ from binder_federation.binder.resolver import ResolvedSpec, Resolver
 from binder_federation.config.federation import LaunchSettings
 from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.core.cost import Cost
-from binder_federation.federation.launches import Launch
+from binder_federation.federation.launch import Launch
+from binder_federation.federation.launch_ids import MemberPosition, member_launch_id
+from binder_federation.federation.launch_state import Course
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.narrator import Narrator
 from binder_federation.federation.outcomes import FailedAttempt, final_failure, judge
 from binder_federation.federation.placing import Placing
+from binder_federation.federation.staying import decide_to_stay
 from binder_federation.federation.stopwatch import Stopwatch
 from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
 
 
+TURN_EVENTS = 32
+"""After so many events at once the visitors' streams get their turn, or they miss some."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One try at one member."""
+    """One try at one member. One that is resumed was begun by another replica."""
 
     number: int
     decision: Decision
     member: str
+    is_resumed: bool = False
 
 
 class Dispatcher:
@@ -52,6 +64,7 @@ class Dispatcher:
         lessons: Lessons,
         metrics: FederationMetrics,
         settings: LaunchSettings,
+        tasks: BackgroundTasks,
         clock: Callable[[], float],
     ) -> None:
         self._resolver = resolver
@@ -60,54 +73,86 @@ class Dispatcher:
         self._lessons = lessons
         self._metrics = metrics
         self._settings = settings
+        self._tasks = tasks
         self._clock = clock
 
     async def run(self, launch: Launch) -> None:
-        """Append the launch's events to its log, up to the final one."""
+        """Tell the launch what happens, up to its final event."""
+        elapsed_seconds = self._clock() - launch.state.began_at
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
+            async with asyncio.timeout(max(1.0, self._settings.deadline_seconds - elapsed_seconds)):
                 await self._run(launch)
         except TimeoutError:
-            launch.log.append(_deadline_event(self._settings.deadline_seconds))
+            launch.tell(_deadline_event(self._settings.deadline_seconds))
+            self._dismiss(launch)
+        except asyncio.CancelledError:
+            if launch.is_given_up:
+                self._dismiss(launch)
+            raise
         except ServiceError as error:
-            launch.log.append(failed_event(error))
+            launch.tell(failed_event(error))
         self._metrics.count_end(launch.log.last_event)
 
     async def _run(self, launch: Launch) -> None:
-        spec = launch.request.spec
-        launch.log.append(
-            Event(Phase.WAITING, f"Looking up {short_ref(spec.ref)} of {spec.repository}.\n")
-        )
-        resolved = await self._resolver.resolve(spec)
-        if resolved.note:
-            launch.log.append(Event(Phase.WAITING, f"{resolved.note}\n"))
-        failures: list[FailedAttempt] = []
-        for number in range(1, self._settings.attempts + 1):
-            tried = frozenset(failure.member for failure in failures)
-            decision = await self._placing.place(launch.request, resolved, tried=tried)
-            if decision.member is None:
-                launch.log.append(final_failure(failures, decision.refused))
+        resolved = await self._resolve(launch)
+        while len(launch.failures) < self._settings.attempts:
+            attempt = await self._stay(launch, resolved) or await self._place(launch, resolved)
+            if attempt is None:
                 return
-            attempt = _Attempt(number, decision, decision.member)
-            failure = await self._try(launch, resolved, attempt, failures)
+            failure = await self._try(launch, resolved, attempt)
             if failure is None:
                 return
-            failures.append(failure)
+            launch.note_failure(failure)
             if failure.is_final:
-                launch.log.append(failure.event.adding(member=failure.member, attempt=number))
+                event = failure.event.adding(member=failure.member, attempt=attempt.number)
+                launch.tell(event)
                 return
-        launch.log.append(final_failure(failures, {}))
+        launch.tell(final_failure(launch.failures, {}))
+
+    async def _resolve(self, launch: Launch) -> ResolvedSpec:
+        if launch.state.resolved is not None:
+            return launch.state.resolved
+        spec = launch.request.spec
+        is_new = launch.log.last_number == 0
+        if is_new:
+            text = f"Looking up {short_ref(spec.ref)} of {spec.repository}.\n"
+            launch.tell(Event(Phase.WAITING, text))
+        resolved = await self._resolver.resolve(spec)
+        if resolved.note and is_new:
+            launch.tell(Event(Phase.WAITING, f"{resolved.note}\n"))
+        launch.note_resolved(resolved)
+        return resolved
+
+    async def _stay(self, launch: Launch, resolved: ResolvedSpec) -> _Attempt | None:
+        """The attempt that another replica began, if it can be gone on with."""
+        course = launch.state.course
+        if course is None:
+            return None
+        decision = decide_to_stay(await self._placing.preview(resolved), course)
+        if decision is None:
+            return None
+        return _Attempt(course.attempt, decision, course.member, is_resumed=True)
+
+    async def _place(self, launch: Launch, resolved: ResolvedSpec) -> _Attempt | None:
+        """A new attempt; None when nobody may take the launch, which then has failed."""
+        failures = launch.failures
+        tried = frozenset(failure.member for failure in failures)
+        decision = await self._placing.place(launch.request, resolved, tried=tried)
+        if decision.member is None:
+            launch.tell(final_failure(failures, decision.refused))
+            return None
+        attempt = _Attempt(len(failures) + 1, decision, decision.member)
+        launch.note_course(Course(attempt.member, attempt.number, decision.phrase))
+        return attempt
 
     async def _try(
-        self,
-        launch: Launch,
-        resolved: ResolvedSpec,
-        attempt: _Attempt,
-        failures: list[FailedAttempt],
+        self, launch: Launch, resolved: ResolvedSpec, attempt: _Attempt
     ) -> FailedAttempt | None:
         """Relay one member's stream; None when it ended well."""
         narrator = Narrator(attempt.decision, attempt.number, clock=self._clock)
-        launch.log.append(narrator.introduction(failures[-1] if failures else None))
+        if not attempt.is_resumed:
+            failed_before = launch.failures[-1] if launch.failures else None
+            launch.tell(narrator.introduction(failed_before), MemberPosition(attempt.member))
         started_at = self._clock()
         stopwatch = Stopwatch(_cost(attempt), now=started_at)
         try:
@@ -119,8 +164,9 @@ class Dispatcher:
             )
         except ServiceError as error:
             failure = FailedAttempt(attempt.member, failed_event(error), error.fault)
+            self._dismiss(launch)
         await self._lessons.attempt_ended(resolved.image_key, attempt.member, failure)
-        if failure is None:
+        if failure is None and not attempt.is_resumed:
             self._lessons.timed(attempt.member, stopwatch)
         self._metrics.count_attempt(attempt.member, failure, self._clock() - started_at)
         if failure is not None:
@@ -144,25 +190,42 @@ class Dispatcher:
         stopwatch: Stopwatch,
     ) -> Event:
         """Pass a member's events on, adding what the federation knows; returns the final one."""
-        url, token = self._address(launch, resolved, attempt.member)
-        stream = self._streams.events(attempt.member, url, build_token=token)
+        member = attempt.member
+        url, token = self._address(launch, resolved, member)
+        at = launch.log.at
+        after = at.number if at.member == member else 0
+        stream = self._streams.numbered(member, url, build_token=token, after=after)
         async with aclosing(stream) as events:
-            async for event in events:
+            async for numbered in events:
+                event = numbered.event
                 if event.phase is Phase.FAILED:
                     return event
                 now = self._clock()
                 stopwatch.saw(event.phase, now=now)
-                await self._lessons.saw(resolved, attempt.member, event, now=now)
-                launch.log.append(narrator.tell(event))
+                await self._lessons.saw(resolved, member, event, now=now)
+                launch.tell(narrator.tell(event), MemberPosition(member, numbered.number))
                 if event.phase is Phase.READY:
                     return event
+                if launch.log.last_number % TURN_EVENTS == 0:
+                    await asyncio.sleep(0)
         raise AssertionError("a member's stream ends with a final event or an error")
+
+    def _dismiss(self, launch: Launch) -> None:
+        """Let the member end at once what nobody watches any more, if it still hears us."""
+        course, resolved = launch.state.course, launch.state.resolved
+        if course is None or resolved is None:
+            return
+        url, token = self._address(launch, resolved, course.member)
+        dismissal = self._streams.dismiss(course.member, url, build_token=token)
+        self._tasks.start(dismissal, name=f"dismiss:{launch.id}")
 
     def _address(self, launch: Launch, resolved: ResolvedSpec, name: str) -> tuple[URL, str]:
         """Where the member builds this, and the token that lets us ask."""
         member = self._placing.member(name)
         path = self._placing.path(resolved)
-        token = self._placing.sign(launch.request, path, member)
+        token = self._placing.sign(
+            launch.request, path, member, launch=member_launch_id(launch.id, name)
+        )
         query = "?build_only=true" if launch.request.is_build_only else ""
         return URL(f"{member.url}/build/{path}{query}", encoded=True), token
 

@@ -1,13 +1,12 @@
-"""The launches that are under way here, and those that ended a while ago.
+"""The launches that this replica runs or follows, and those that ended a while ago.
 
 A launch is a task of its own, not of the connection that asked for it: the
-connection may be cut and resumed (`Last-Event-ID`), and the launch goes on. One
-that nobody has watched for a while is given up; the build that it caused at a
-member goes on there.
+connection may be cut and resumed (`Last-Event-ID`), here or at another replica, and the
+launch goes on. One that nobody has watched for a while is given up; the build that it
+caused at a member goes on there. A replica that stops leaves its launches to the others.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -17,6 +16,15 @@ import structlog
 from binder_federation.binder.events import failed_event
 from binder_federation.config.federation import LaunchSettings
 from binder_federation.federation.event_log import EventLog
+from binder_federation.federation.following import Following
+from binder_federation.federation.launch import Launch
+from binder_federation.federation.launch_ids import EventId, new_launch_id
+from binder_federation.federation.launch_records.contract import (
+    KeptLaunch,
+    LaunchRecords,
+    RecordsUnavailable,
+)
+from binder_federation.federation.launch_records.memory import MemoryLaunchRecords
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -32,36 +40,11 @@ class Busy(ServiceError):
     retryable = True
 
 
-class Launch:
-    """One launch: its id, what was asked, what happened."""
-
-    def __init__(self, request: LaunchRequest, *, kept_events: int, now: float) -> None:
-        self.id = secrets.token_urlsafe(12)
-        self.request = request
-        self.log = EventLog(kept=kept_events)
-        self.watchers = 0
-        self.unwatched_since = now
-        self.ended_at: float | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    def event_id(self, number: int) -> str:
-        """The id of the launch's event `number`."""
-        return f"{self.id}:{number}"
-
-
-def parse_event_id(event_id: str) -> tuple[str, int] | None:
-    """Launch id and event number in a `Last-Event-ID`; None when it is none of ours."""
-    launch_id, _, number = event_id.rpartition(":")
-    if not launch_id or not number.isascii() or not number.isdigit() or len(number) > 12:
-        return None
-    return launch_id, int(number)
-
-
 class LaunchRunner(Protocol):
-    """Takes a launch from its first event to its last."""
+    """Takes a launch from where it is to its last event."""
 
     async def run(self, launch: Launch) -> None:
-        """Append the launch's events to its log."""
+        """Tell the launch what happens."""
 
 
 class Launches:
@@ -74,13 +57,18 @@ class Launches:
         settings: LaunchSettings,
         tasks: BackgroundTasks,
         clock: Callable[[], float],
+        records: LaunchRecords | None = None,
     ) -> None:
         self._runner = runner
         self._settings = settings
         self._tasks = tasks
         self._clock = clock
+        self._records = records or MemoryLaunchRecords()
+        self._records.on_lost(self._lost)
+        self._following = Following(records=self._records)
         self._launches: dict[str, Launch] = {}
         self._under_way = 0
+        self._is_stopping = False
 
     @property
     def under_way(self) -> int:
@@ -93,12 +81,22 @@ class Launches:
 
     def begin(self, request: LaunchRequest) -> Launch:
         """Start a launch. Raises `Busy` when there are too many."""
-        if self.under_way >= self._settings.most_at_once:
-            raise Busy("Very many launches are under way.", retry_after_seconds=10)
-        launch = Launch(request, kept_events=self._settings.kept_events, now=self._clock())
-        self._launches[launch.id] = launch
-        self._under_way += 1
-        launch.task = self._tasks.start(self._run(launch), name=f"launch:{launch.id}")
+        return self._start(self._make(new_launch_id(), request))
+
+    async def resume(self, seen: EventId, request: LaunchRequest) -> Launch | None:
+        """The launch of which somebody has seen the event `seen`, wherever it was begun.
+
+        One that nobody knows any more is begun again from there, under its own id. None
+        when it is not what `request` asks for. Raises `Busy`.
+        """
+        launch = self.find(seen.launch)
+        if launch is None:
+            kept = await self._fetch(seen.launch)
+            # Not before now: somebody else may have come for it while that was awaited.
+            launch = self.find(seen.launch) or self._resume(seen, request, kept)
+        if launch.request.path != request.path:
+            return None
+        launch.hint(seen)
         return launch
 
     @contextmanager
@@ -117,20 +115,104 @@ class Launches:
         for launch in list(self._launches.values()):
             if launch.ended_at is not None:
                 if now - launch.ended_at > self._settings.kept_seconds:
-                    del self._launches[launch.id]
-            elif self._is_abandoned(launch, now) and launch.task is not None:
-                log.info("launch_abandoned", launch=launch.id)
-                launch.task.cancel()
+                    self._forget(launch)
+            elif self._is_abandoned(launch, now):
+                await self._give_up(launch, now)
+
+    async def release(self) -> None:
+        """Stop in order: launches under way are for the other replicas from now on."""
+        self._is_stopping = True
+        running = [launch for launch in self._launches.values() if launch.ended_at is None]
+        tasks = [launch.task for launch in running if launch.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+        await self._records.release([launch for launch in running if launch.is_ours])
+        for launch in running:
+            launch.log.cut()
+
+    def _make(self, launch_id: str, request: LaunchRequest) -> Launch:
+        return Launch(
+            launch_id,
+            request,
+            log=EventLog(kept=self._settings.kept_events),
+            now=self._clock(),
+            on_change=self._changed,
+        )
+
+    def _start(self, launch: Launch) -> Launch:
+        if self._is_stopping or self.under_way >= self._settings.most_at_once:
+            raise Busy("Very many launches are under way.", retry_after_seconds=10)
+        self._launches[launch.id] = launch
+        self._under_way += 1
+        launch.task = self._tasks.start(self._run(launch), name=f"launch:{launch.id}")
+        # Not in the task itself: one that is cancelled before its first step runs nothing.
+        launch.task.add_done_callback(lambda _: self._ended(launch))
+        return launch
+
+    def _resume(self, seen: EventId, request: LaunchRequest, kept: KeptLaunch | None) -> Launch:
+        launch = self._make(seen.launch, request)
+        launch.is_ours = False
+        if kept is not None:
+            launch.adopt(kept)
+        if launch.request.path != request.path:
+            return launch
+        if launch.log.is_finished:
+            self._launches[launch.id] = launch
+            launch.ended_at = self._clock()
+            return launch
+        launch.hint(seen)
+        return self._start(launch)
+
+    async def _fetch(self, launch_id: str) -> KeptLaunch | None:
+        try:
+            return await self._records.fetch(launch_id)
+        except RecordsUnavailable:
+            return None
+
+    def _changed(self, launch: Launch, is_urgent: bool) -> None:
+        if launch.is_ours:
+            self._records.changed(launch, is_urgent=is_urgent)
 
     def _is_abandoned(self, launch: Launch, now: float) -> bool:
         return not launch.watchers and now - launch.unwatched_since > self._settings.resume_seconds
 
+    async def _give_up(self, launch: Launch, now: float) -> None:
+        if launch.is_ours and await self._records.is_followed(launch.id):
+            launch.unwatched_since = now  # its visitor is at another replica
+            return
+        log.info("launch_abandoned", launch=launch.id)
+        launch.is_given_up = launch.is_ours
+        if launch.task is not None:
+            launch.task.cancel()
+
+    def _forget(self, launch: Launch) -> None:
+        del self._launches[launch.id]
+        if launch.is_ours:
+            self._records.forget(launch.id)
+
+    def _lost(self, launch_id: str) -> None:
+        """Another replica goes on with it: whoever watches here is sent there."""
+        launch = self._launches.pop(launch_id, None)
+        if launch is None:
+            return
+        log.warning("launch_lost", launch=launch_id)
+        launch.is_ours = False
+        launch.log.cut()
+        if launch.task is not None:
+            launch.task.cancel()
+
     async def _run(self, launch: Launch) -> None:
         try:
-            await self._runner.run(launch)
+            if not launch.is_ours:
+                await self._following.follow(launch)
+            if not launch.log.is_finished:
+                await self._runner.run(launch)
         except Exception:  # a launch that trips over a bug of ours ends alone, and is told
             log.exception("launch_crashed", launch=launch.id)
-            launch.log.append(failed_event(ServiceError("Something went wrong on our side.")))
-        finally:
-            launch.ended_at = self._clock()
-            self._under_way -= 1
+            launch.tell(failed_event(ServiceError("Something went wrong on our side.")))
+
+    def _ended(self, launch: Launch) -> None:
+        launch.ended_at = self._clock()
+        self._under_way -= 1

@@ -5,8 +5,10 @@ too long, 5xx, not an event stream) is one error: `MemberUnreachable`. aiohttp's
 client reads these streams, for its parser in C: thousands are open at once.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import aiohttp
 import structlog
@@ -16,6 +18,16 @@ from binder_federation.binder.errors import MemberUnreachable, QuotaExceeded
 from binder_federation.binder.events import Event, StreamMessage, StreamParser, event_from_json
 
 log = structlog.get_logger(__name__)
+
+DISMISS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEvent:
+    """An event of a member's, and its number in the launch there; 0 when it has none."""
+
+    number: int
+    event: Event
 
 
 class MemberStreams:
@@ -41,18 +53,44 @@ class MemberStreams:
 
         Raises `MemberUnreachable` when the stream breaks, `QuotaExceeded` on a 429.
         """
-        async with aclosing(self._messages(member, url, build_token)) as messages:
+        async with aclosing(self.numbered(member, url, build_token=build_token)) as events:
+            async for each in events:
+                yield each.event
+
+    async def numbered(
+        self, member: str, url: URL, *, build_token: str, after: int = 0
+    ) -> AsyncGenerator[MemberEvent, None]:
+        """As `events`, with the member's numbers, and only what comes after the event `after`.
+
+        A launch that the token names is never begun twice: a member that knows it goes on
+        telling of it.
+        """
+        async with aclosing(self._messages(member, url, build_token, after)) as messages:
             async for message in messages:
                 event = _event(member, message)
-                yield event
+                yield MemberEvent(_number(message.event_id), event)
                 if event.phase.is_final:
                     return
         raise MemberUnreachable(f"{member} closed the stream before the launch had ended.")
 
+    async def dismiss(self, member: str, url: URL, *, build_token: str) -> None:
+        """Say that nobody wants the launch any more. Raises nothing: it would end in time."""
+        headers = {"Authorization": f"Bearer {build_token}"}
+        try:
+            async with (
+                asyncio.timeout(DISMISS_SECONDS),
+                self._session.delete(url, headers=headers, allow_redirects=False),
+            ):
+                pass
+        except (aiohttp.ClientError, OSError) as error:
+            log.info("launch_not_dismissed", member=member, reason=repr(error)[:200])
+
     async def _messages(
-        self, member: str, url: URL, build_token: str
+        self, member: str, url: URL, build_token: str, after: int
     ) -> AsyncGenerator[StreamMessage, None]:
         headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {build_token}"}
+        if after:
+            headers["Last-Event-ID"] = str(after)
         parser = StreamParser()
         try:
             async with self._session.get(
@@ -85,6 +123,10 @@ def _check_answer(member: str, response: aiohttp.ClientResponse) -> None:
     if response.status in (401, 403):
         raise MemberUnreachable(f"{member} does not accept launches from this federation.")
     raise MemberUnreachable(f"{member} answered with status {response.status}.")
+
+
+def _number(event_id: str) -> int:
+    return int(event_id) if event_id.isascii() and event_id.isdigit() and len(event_id) < 10 else 0
 
 
 def _event(member: str, message: StreamMessage) -> Event:

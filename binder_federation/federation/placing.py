@@ -117,13 +117,17 @@ class Placing:
         spec = resolved.spec
         return audience(spec.provider, self._repositories.format(spec.at(resolved.resolved_ref)))
 
-    def sign(self, request: LaunchRequest, path: str, member: Member) -> str:
-        """The token that lets somebody ask `member` for `path` on behalf of this visitor."""
+    def sign(self, request: LaunchRequest, path: str, member: Member, *, launch: str = "") -> str:
+        """The token that lets somebody ask `member` for `path` on behalf of this visitor.
+
+        `launch` is what the member calls this launch; without it, it cannot be asked for again.
+        """
         claims = BuildClaims(
             audience=path,
             client_address=request.client_address,
             launch_host=request.launch_host,
             request=request.path,
             origin=request.origin,
+            launch=launch,
         )
         return sign_build_token(member.credential, claims, now=self._clock())

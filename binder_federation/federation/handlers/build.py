@@ -16,10 +16,12 @@ from binder_federation.binder.events import KEEPALIVE, encode_event, failed_even
 from binder_federation.binder.spec import split_path
 from binder_federation.config.federation import LaunchMode
 from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.federation.event_log import LogEntry
 from binder_federation.federation.handlers.public_url import client_address, public_url
 from binder_federation.federation.handlers.redirect import redirect
+from binder_federation.federation.launch import Launch
+from binder_federation.federation.launch_ids import parse_event_id
 from binder_federation.federation.launch_request import LaunchRequest
-from binder_federation.federation.launches import Launch, parse_event_id
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import error_response, raw_path_after
 
@@ -37,6 +39,8 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
     "Access-Control-Max-Age": "86400",
 }
+RECONNECT_SOON = b"retry: 200\n\n"
+"""For an EventSource whose launch goes on at another replica; it waits seconds otherwise."""
 
 
 async def preflight(_request: web.Request) -> web.StreamResponse:
@@ -61,10 +65,8 @@ async def build(request: web.Request) -> web.StreamResponse:
         _check_accepts_stream(request)
         if context.settings.launch.mode is LaunchMode.REDIRECT:
             return await redirect(context, _read(context, request))
-        launch, seen = _resumed(context, request)
-        if launch is None:
-            launch = context.launches.begin(_read(context, request))
-        elif launch.log.is_finished and seen >= launch.log.last_number:
+        launch, seen = await _launch(context, request)
+        if launch.log.is_finished and seen >= launch.log.last_number:
             return web.Response(status=204, headers={"Access-Control-Allow-Origin": "*"})
     except ServiceError as error:
         return await _refuse(request, error)
@@ -80,15 +82,15 @@ def _check_accepts_stream(request: web.Request) -> None:
         )
 
 
-def _resumed(context: FederationContext, request: web.Request) -> tuple[Launch | None, int]:
+async def _launch(context: FederationContext, request: web.Request) -> tuple[Launch, int]:
+    """The launch that is asked for, and the number of the last event that was seen of it."""
+    wanted = _read(context, request)
     given = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
-    parsed = parse_event_id(given)
-    if parsed is None:
-        return None, 0
-    launch = context.launches.find(parsed[0])
-    if launch is None or launch.request.path != f"v2/{raw_path_after(request, '/build/')}":
-        return None, 0
-    return launch, parsed[1]
+    seen = parse_event_id(given)
+    launch = await context.launches.resume(seen, wanted) if seen is not None else None
+    if seen is None or launch is None:
+        return context.launches.begin(wanted), 0
+    return launch, launch.first_unseen(seen) - 1
 
 
 def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
@@ -128,13 +130,20 @@ async def _stream(
     with context.launches.watching(launch), context.metrics.streams.track_inprogress():
         await response.prepare(request)
         while not (launch.log.is_finished and seen >= launch.log.last_number):
+            if launch.log.is_cut:
+                await response.write(RECONNECT_SOON)
+                return response
             if not await launch.log.wait_beyond(seen, timeout_seconds=keepalive):
                 await response.write(KEEPALIVE)
-            for number, event in launch.log.after(seen):
-                await response.write(encode_event(event, launch.event_id(number)))
-                seen = number
+            if entries := launch.log.after(seen):
+                await response.write(b"".join([_encode(launch, entry) for entry in entries]))
+                seen = entries[-1].number
     await _hold(response, context.settings.launch.hold_seconds, keepalive)
     return response
+
+
+def _encode(launch: Launch, entry: LogEntry) -> bytes:
+    return f"id: {launch.event_id(entry.number, entry.at)}\ndata: {entry.text}\n\n".encode()
 
 
 async def _hold(response: web.StreamResponse, seconds: float, keepalive: float) -> None:

@@ -5,7 +5,7 @@ from binder_federation.federation.event_log import EventLog
 
 
 def numbers(log: EventLog, after: int) -> list[int]:
-    return [number for number, _ in log.after(after)]
+    return [entry.number for entry in log.after(after)]
 
 
 def test_events_are_numbered_and_read_from_anywhere() -> None:

@@ -2,8 +2,8 @@
  * The event stream of one launch, over an EventSource.
  *
  * The browser reconnects by itself and says with Last-Event-ID what it has seen; the
- * federation then goes on with the same launch. Events are numbered `launch:number`, so
- * one that comes twice is left out. A stream that the server will not give again, or
+ * federation then goes on with the same launch. Events are numbered `launch:where:number`,
+ * so one that comes twice is left out. A stream that the server will not give again, or
  * that stays away too long, is reported once as lost for good.
  */
 
@@ -11,7 +11,7 @@ const RECONNECT_DEADLINE_MS = 120_000;
 
 export class LaunchStream {
   #source;
-  #seen = { launch: "", number: -1 };
+  #seen = { id: "", launch: "", number: -1 };
   #isLost = false;
   #deadline = 0;
 
@@ -30,7 +30,7 @@ export class LaunchStream {
 
   /** The last event that came, for a new stream to go on after it, or "". */
   get lastEventId() {
-    return this.#seen.launch ? `${this.#seen.launch}:${this.#seen.number}` : "";
+    return this.#seen.id;
   }
 
   close() {
@@ -74,12 +74,12 @@ export class LaunchStream {
   }
 
   #wasSeen(id) {
-    const match = /^(.+):(\d+)$/.exec(id);
+    const match = /^([^:]+):(?:.*:)?(\d+)$/.exec(id);
     if (!match) return false;
     const [, launch, digits] = match;
     const number = Number(digits);
     if (launch === this.#seen.launch && number <= this.#seen.number) return true;
-    this.#seen = { launch, number };
+    this.#seen = { id, launch, number };
     return false;
   }
 }
