@@ -90,10 +90,11 @@ class MemberView:
             self.incompatibility,
             self.is_draining,
             self.last_well_at,
-            self.estimates,
             self.is_ejected,
             self.success_share,
+            self.estimates,
         )
+
     estimates: Estimates = Estimates()
 
 

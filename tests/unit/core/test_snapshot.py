@@ -7,9 +7,7 @@ from binder_federation.federation.core.snapshot import Fleet, Load
 from tests.unit.core.fleets import fleets, loads, make_member
 
 
-@given(
-    fleet=fleets(max_size=8), changes=st.lists(st.tuples(st.integers(0, 7), loads), max_size=6)
-)
+@given(fleet=fleets(max_size=8), changes=st.lists(st.tuples(st.integers(0, 7), loads), max_size=6))
 def test_changing_members_one_by_one(fleet: Fleet, changes: list[tuple[int, Load | None]]) -> None:
     members = list(fleet.members)
     for number, load in changes:
