@@ -67,6 +67,8 @@ class HealthSettings(Section):
     panic_below: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Panic when the share of the weight that is available is under this."""
     panic_memory_seconds: Seconds = 600.0
+    review_seconds: Seconds = 1.0
+    """How often all members are looked at together: votes, what time ends, ourselves."""
     success_memory_seconds: Seconds = 300.0
     """How long a launch's outcome counts: in so long its worth fades to a third."""
     failures_to_eject: Annotated[int, Field(ge=1)] = 5
@@ -190,6 +192,8 @@ class FederationSettings(BaseSettings):
     copies: CopySettings = CopySettings()
     launch: LaunchSettings = LaunchSettings()
     admin: AdminSettings = AdminSettings()
+    redis: RedisSettings | None = None
+    """Needed for more than one replica."""
     example: str | None = None
     """A launch path (`v2/…`) that the home page offers as an example."""
     log_level: str = "info"

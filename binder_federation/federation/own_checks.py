@@ -1,7 +1,11 @@
 """The federation's own health: are its tasks alive, and can it send launches anywhere?
 
 That all members are down is said, but does not make the router unwell: it still
-serves its pages, and restarting it would help nobody.
+serves its pages, and restarting it would help nobody. Neither does a suspicion that
+our own network is at fault, while there is nobody to ask. But where the other
+replicas see well most of what fails here, this one says that it is not well, and its
+load balancer uses the others. By the rule that confirms it (health/suspicion.py) that
+can never be all replicas.
 """
 
 from typing import Any
@@ -9,10 +13,7 @@ from typing import Any
 from binder_federation.federation.roster import Roster
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
-from binder_federation.health.state import MemberState
 from binder_federation.runtime.tasks import BackgroundTasks
-
-_WELL = frozenset({MemberState.UP, MemberState.DEGRADED, MemberState.RECOVERING})
 
 
 def make_own_checks(
@@ -25,14 +26,35 @@ def make_own_checks(
         return {"ok": not crashed, "crashed": sorted(crashed)}
 
     async def members() -> dict[str, Any]:
-        well = [m.name for m in roster if monitor.health(m.name).state in _WELL]
+        healths = [monitor.health(member.name) for member in roster]
+        well = sum(health.state.is_well and not health.is_ejected for health in healths)
         return {
-            "ok": bool(well),
-            "well": len(well),
+            "ok": well > 0,
+            "well": well,
+            "ejected": sum(health.is_ejected for health in healths),
             "members": len(roster),
             "_ignore_failure": True,
         }
 
+    async def own_network() -> dict[str, Any]:
+        return describe_suspicion(monitor)
+
     return HealthChecks(
-        {"Background tasks": background_tasks, "Members": members}, cache_seconds=1.0
+        {"Background tasks": background_tasks, "Own network": own_network, "Members": members},
+        cache_seconds=1.0,
     )
+
+
+def describe_suspicion(monitor: HealthMonitor) -> dict[str, Any]:
+    """The check `Own network`: whether this replica takes itself for the one that fails."""
+    suspicion = monitor.suspicion()
+    if not suspicion.is_suspected:
+        return {"ok": True}
+    said = "Most members fail at once for this replica"
+    if suspicion.is_confirmed:
+        return {"ok": False, "message": f"{said}; the other replicas see them well."}
+    return {
+        "ok": False,
+        "message": f"{said}; no other replica says that it is the members.",
+        "_ignore_failure": True,
+    }

@@ -5,7 +5,7 @@ of state, and pauses with jitter. `probe_soon` ends a pause early: whoever sees 
 member fail asks for the evidence instead of judging by itself.
 
 Beside the probes: launches tell of their outcomes (`observe_outcome`, judged in
-`outliers.py`), and once a second all members are looked at together (`review.py`):
+`outliers.py`), and every second all members are looked at together (`review.py`):
 ejections end, doubts come and go, and we ask ourselves whether it is us.
 """
 
@@ -44,8 +44,6 @@ JITTER = 0.2
 SOONEST_SHARE = 0.1
 """Asked-for probes keep this share of the usual interval apart: failures that come
 together are one piece of evidence, not five."""
-
-REVIEW_SECONDS = 1.0
 
 OnChange = Callable[[str, Health], None]
 """Told of every change of state, and when an ejection begins and ends."""
@@ -256,9 +254,8 @@ class HealthMonitor:
 
     def _start_reviews(self) -> None:
         if self._reviews is None:
-            seconds = min(REVIEW_SECONDS, self._settings.probe_every_seconds)
             self._reviews = self._tasks.run_periodically(
-                self._review, every_seconds=seconds, name="health-review"
+                self._review, every_seconds=self._settings.review_seconds, name="health-review"
             )
 
     async def _review(self) -> None:
