@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from binder_federation import __version__
-from binder_federation.federation.cli import launch, members, serve, up
+from binder_federation.federation.cli import explain, launch, members, serve, simulate, up
 from binder_federation.runtime.errors import ServiceError
 
 EXAMPLES = """\
@@ -14,6 +14,7 @@ first steps:
   binderfed launch gh/binder-examples/requirements/HEAD --open
                                                  launch a repository and open it
   binderfed members                              how the members are
+  binderfed explain gh/owner/repository/HEAD     where a launch would go, and why
 
 Each subcommand explains itself: binderfed launch --help
 """
@@ -45,7 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"binderfed {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (up, serve, launch, members):
+    for module in (up, serve, launch, members, explain, simulate):
         module.add_command(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)

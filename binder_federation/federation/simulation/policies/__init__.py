@@ -1,0 +1,1 @@
+"""Who picks the member: ours, and what it is compared with."""
