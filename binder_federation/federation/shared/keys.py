@@ -102,6 +102,14 @@ class Keys:
         """There while the replica lives."""
         return f"{self._root}replica:{replica_id}"
 
+    def launch(self, launch_id: str) -> str:
+        """A hash of who runs a launch, and its state."""
+        return f"{self._root}launch:{{{launch_id}}}"
+
+    def launch_events(self, launch_id: str) -> str:
+        """A stream of a launch's events. The braces keep it where the launch's hash is."""
+        return f"{self.launch(launch_id)}:events"
+
     def claim(self, work: str) -> str:
         """A replica does this part of some work; the others need not."""
         return f"{self._root}claim:{work}"
