@@ -1,6 +1,6 @@
-"""What every locality store does. Redis joins the list when it comes."""
+"""What every locality store does: in memory, in Redis, in Valkey."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,21 +12,19 @@ from binder_federation.federation.locality.contract import (
     LocalityStore,
 )
 from binder_federation.federation.locality.memory import MemoryLocalityStore
+from tests.support.redis_fixtures import NOW, RedisServers, fresh, open_replica
 
-NOW = 1_700_000_000.0
 REPOSITORY = "gh/owner/repository"
 
-MakeStore = Callable[[], LocalityStore]
 
-
-def make_memory_store() -> LocalityStore:
-    return MemoryLocalityStore()
-
-
-@pytest.fixture(params=[make_memory_store], ids=["memory"])
-def store(request: pytest.FixtureRequest) -> LocalityStore:
-    make: MakeStore = request.param
-    return make()
+@pytest.fixture(params=["memory", "valkey", "redis"])
+async def store(
+    request: pytest.FixtureRequest, redis_servers: RedisServers
+) -> AsyncIterator[LocalityStore]:
+    kind = request.param
+    redis = None if kind == "memory" else fresh(redis_servers.get(kind))
+    async with open_replica(redis) as shared:
+        yield shared.store
 
 
 def key(number: int) -> ImageKey:
@@ -65,11 +63,13 @@ async def test_nothing_is_known_at_first(store: LocalityStore) -> None:
 
 async def test_an_inventory_tells_tier_and_size(store: LocalityStore) -> None:
     await store.replace_inventory(
-        "alpha", [record(1, tier=Tier.REGISTRY, size_bytes=5), record(2)], now=NOW
+        "alpha", [record(1, tier=Tier.REGISTRY, size_bytes=5_000_000), record(2)], now=NOW
     )
     facts = await store.facts(key(1), REPOSITORY, now=NOW)
     held = facts.holders["alpha"]
-    assert (held.tier, held.size_bytes, held.last_seen) == (Tier.REGISTRY, 5, NOW)
+    assert held.tier is Tier.REGISTRY
+    assert held.size_bytes == pytest.approx(5_000_000, rel=0.01)
+    assert NOW - DAY_SECONDS < held.last_seen <= NOW, "last seen must be right within a day"
     assert await holders(store, 2) == ["alpha"]
     assert await holders(store, 3) == []
 
@@ -102,11 +102,11 @@ async def test_a_change_of_tier_is_taken(store: LocalityStore) -> None:
 
 
 async def test_a_note_without_a_size_keeps_the_size(store: LocalityStore) -> None:
-    await store.note_image("alpha", record(1, size_bytes=42), now=NOW)
-    await store.note_image("alpha", record(1, size_bytes=0), now=NOW + 1)
-    facts = await store.facts(key(1), REPOSITORY, now=NOW + 1)
-    assert facts.holders["alpha"].size_bytes == 42
-    assert facts.holders["alpha"].last_seen == NOW + 1
+    await store.note_image("alpha", record(1, size_bytes=420_000), now=NOW)
+    await store.note_image("alpha", record(1, size_bytes=0), now=NOW + 2 * DAY_SECONDS)
+    facts = await store.facts(key(1), REPOSITORY, now=NOW + 2 * DAY_SECONDS)
+    assert facts.holders["alpha"].size_bytes == pytest.approx(420_000, rel=0.01)
+    assert facts.holders["alpha"].last_seen > NOW, "a note says that the image is still there"
 
 
 async def test_forgetting_an_image_leaves_the_other_holders(store: LocalityStore) -> None:

@@ -23,7 +23,8 @@ LEASE_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A member's copy of an image. `size_bytes` is 0 while it is not known."""
+    """A member's copy of an image. `size_bytes` is 0 while it is not known, and right within
+    1 %; `last_seen` is right within a day."""
 
     tier: Tier
     size_bytes: int
@@ -82,6 +83,9 @@ class LocalityStore(Protocol):
 
     async def release_lease(self, image_key: ImageKey, member: str) -> None:
         """The member's build ended. Another member's lease is left alone."""
+
+    def needs_whole_inventory(self, member: str) -> bool:
+        """Whether the member should send all its images again, as some may have been lost."""
 
     async def image_count(self, member: str | None = None) -> int:
         """How many images are known: the member's, or different ones at all members."""

@@ -112,6 +112,10 @@ class MemoryLocalityStore:
         if lease is not None and lease.member == member:
             del self._leases[image_key]
 
+    def needs_whole_inventory(self, member: str) -> bool:  # noqa: ARG002
+        """Never: what is in memory is not lost."""
+        return False
+
     async def image_count(self, member: str | None = None) -> int:
         """How many images are known: the member's, or different ones at all members."""
         if member is None:

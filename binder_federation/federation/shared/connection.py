@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from binder_federation.config.federation import RedisSettings
 from binder_federation.federation.shared.breaker import (
@@ -115,6 +115,10 @@ class RedisConnection:
         try:
             async with asyncio.timeout(deadline_seconds or soon):
                 answer = await ask(self._client)
+        except ResponseError as error:  # an answer in time, though not the one we want
+            self.metrics.failed.labels(kind).inc()
+            log.warning("redis_refused", kind=kind, reason=str(error)[:200])
+            raise RedisUnavailable("Redis refused a command.") from error
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             self.metrics.failed.labels(kind).inc()
             self._failed(error)
@@ -154,21 +158,20 @@ class RedisConnection:
 
 def make_client(settings: RedisSettings, *, most_connections: int | None = None) -> "Redis":
     """A client that tries nothing again and has no deadline of its own."""
-    return Redis(
-        connection_pool=BlockingConnectionPool.from_url(
-            settings.url.get_secret_value(),
-            max_connections=most_connections or settings.most_connections,
-            timeout=None,  # the caller's deadline holds for this wait, too
-            socket_timeout=None,
-            socket_connect_timeout=settings.background_deadline_seconds,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            **_given(
-                password=settings.password.get_secret_value() if settings.password else None,
-                ssl_ca_certs=settings.tls_ca_file,
-            ),
-        )
+    pool = BlockingConnectionPool.from_url(
+        settings.url.get_secret_value(),
+        max_connections=most_connections or settings.most_connections,
+        timeout=None,  # the caller's deadline holds for this wait, too
+        socket_timeout=None,
+        socket_connect_timeout=settings.background_deadline_seconds,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        **_given(
+            password=settings.password.get_secret_value() if settings.password else None,
+            ssl_ca_certs=settings.tls_ca_file,
+        ),
     )
+    return Redis.from_pool(pool)
 
 
 def _given(**options: str | None) -> dict[str, str]:
