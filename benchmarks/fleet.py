@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import aiohttp
 import yaml
 from aiohttp import web
+
+from benchmarks.servers import find_port, python_server
 
 LOAD = {"capacity": 50_000_000, "running": 0, "pending": 0, "build_slots": 4, "building": 0}
 
@@ -47,6 +51,23 @@ async def answering_probes(members: Sequence[Member]) -> AsyncIterator[None]:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             member.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield
+
+
+@contextlib.contextmanager
+def federation(
+    members: Iterable[Member], *, core: int, **settings: Any
+) -> Iterator[tuple[int, int]]:
+    """`binderfed serve` with these members, on a core of its own: its port and its pid."""
+    port = find_port()
+    is_profiled = "BENCHMARK_PROFILE" in os.environ
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "federation.yaml"
+        write_settings(file, members, port=port, **settings)
+        command = ["-m", "binder_federation.federation.cli.main", "serve", "--config", str(file)]
+        if is_profiled:
+            command = ["-m", "benchmarks.profiled", *command[1:]]
+        with python_server(command, port=port, core=core) as pid:
+            yield port, pid
 
 
 async def report(session: aiohttp.ClientSession, url: str, members: Iterable[Member]) -> None:

@@ -20,6 +20,7 @@ GRACE_SECONDS = 30.0
 class Load:
     """What came back in one round."""
 
+    count: int
     per_second: float
     p50_seconds: float
     p99_seconds: float
@@ -93,7 +94,7 @@ async def generate_load(
     async with asyncio.timeout(seconds + GRACE_SECONDS):
         await asyncio.gather(*(connection.ended for _, connection in pairs))
     lasted = time.perf_counter() - began
-    return Load(len(taken) / lasted, percentile(taken, 0.5), percentile(taken, 0.99))
+    return Load(len(taken), len(taken) / lasted, percentile(taken, 0.5), percentile(taken, 0.99))
 
 
 def get_request(path: str, port: int) -> bytes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Generic, TypeVar
 
+from benchmarks.rows import Row
+
 T = TypeVar("T")
 
 
@@ -26,10 +28,23 @@ class Pairs(Generic[T]):
         """The median of the rounds' ratios, ours by the yardstick's."""
         return median(figure(one) / figure(other) for one, other in self.pairs)
 
-
-def alternate(ours: Callable[[], T], yardstick: Callable[[], T], *, rounds: int) -> Pairs[T]:
-    """Measure both `rounds` times in turn."""
-    return Pairs([(ours(), yardstick()) for _ in range(rounds)])
+    def row(
+        self,
+        name: str,
+        figure: Callable[[T], float],
+        unit: str,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> Row:
+        """The figure beside the yardstick's, with the bound of their ratio, if there is one."""
+        ratio = self.ratio(figure)
+        target, holds = "", None
+        if at_least is not None:
+            target, holds = f"ratio >= {at_least:g}", ratio >= at_least
+        elif at_most is not None:
+            target, holds = f"ratio <= {at_most:g}", ratio <= at_most
+        return Row(name, self.ours(figure), unit, self.yardstick(figure), ratio, target, holds)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -10,7 +10,7 @@ from binder_federation.config.federation import FederationSettings, LaunchMode
 from binder_federation.federation.context import CONTEXT, open_context
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
-from binder_federation.federation.handlers import build, members, service
+from binder_federation.federation.handlers import build, explain, members, service
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.pages.render import Pages
@@ -23,6 +23,7 @@ from binder_federation.runtime.web import (
 MAX_REPORT_BYTES = 16 << 20
 TIDY_SECONDS = 5.0
 ANY_LAUNCH = r"/build/{path:[\s\S]*}"  # a `.` would leave out a decoded newline
+ANY_EXPLANATION = r"/api/admin/explain/{path:[\s\S]*}"
 
 
 async def create_app(settings: FederationSettings) -> web.Application:
@@ -61,6 +62,7 @@ def _add_api_routes(app: web.Application) -> None:
     app.router.add_route("OPTIONS", ANY_LAUNCH, build.preflight)
     app.router.add_get("/api/members", members.list_members)
     app.router.add_post("/api/members/{name}/report", members.take_report)
+    app.router.add_get(ANY_EXPLANATION, explain.explain)
     app.router.add_get("/api/repoproviders", service.repo_providers)
     app.router.add_get("/api/openapi.json", service.openapi)
     app.router.add_get("/health", service.health)
