@@ -46,7 +46,7 @@ SOONEST_SHARE = 0.1
 together are one piece of evidence, not five."""
 
 OnChange = Callable[[str, Health], None]
-"""Told of every change of state, and when an ejection begins and ends."""
+"""Told of every change of state, and when an ejection or a doubt begins and ends."""
 
 
 class Rng(Protocol):
@@ -304,7 +304,7 @@ class HealthMonitor:
             )
             if not health.probed.is_well:
                 self._look_at_ourselves(self._clock())
-        elif before.is_ejected is health.is_ejected:
+        elif before.is_ejected is health.is_ejected and before.doubt is health.doubt:
             return
         if self._on_change is not None:
             self._on_change(watched.name, health)

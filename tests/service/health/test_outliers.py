@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from binder_federation.config.federation import HealthSettings
+from binder_federation.federation.own_checks import make_own_checks
+from binder_federation.federation.roster import Roster
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.health.review import Votes, nobody_votes
 from binder_federation.health.state import Doubt, Health, MemberState, effective_weight
@@ -74,6 +76,14 @@ class Setup:
             "all members to be up",
         )
         self.told.clear()
+
+
+async def own_network(setup: Setup) -> tuple[int, bool]:
+    """The status of our own `/health`, and whether its check `Own network` is ok."""
+    checks = make_own_checks(roster=Roster(()), monitor=setup.monitor, tasks=BackgroundTasks())
+    answer = await checks.run()
+    (check,) = [check for check in answer.checks if check["service"] == "Own network"]
+    return answer.status, check["ok"]
 
 
 @pytest.fixture(params=[RARE], ids=[""])
@@ -227,12 +237,17 @@ async def test_when_others_see_well_what_fails_here_we_say_that_it_is_us(
         lambda: all(h.misses > 8 for h in setup.monitor.snapshot().values()), "many misses"
     )
     assert {h.state for h in setup.monitor.snapshot().values()} == {MemberState.SUSPECT}
+    assert await own_network(setup) == (503, False), "its load balancer is to use the others"
     assert set(setup.monitor.verdicts().values()) == {"suspect"}
+    setup.votes = nobody_votes
+    await setup.until(lambda: not setup.monitor.suspicion().is_confirmed, "no confirmation")
+    assert await own_network(setup) == (200, False), "alone it is said, and stays ok"
     setup.votes = lambda _name, _now: {"r1": "down"}
     await setup.until(
         lambda: {h.state for h in setup.monitor.snapshot().values()} == {MemberState.DOWN},
         "members that others miss too to be down",
     )
+    assert await own_network(setup) == (200, True), "then it is the members"
 
 
 async def test_of_a_member_that_nobody_watches_nothing_is_observed(setup: Setup) -> None:
