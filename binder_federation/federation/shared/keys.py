@@ -18,6 +18,8 @@ REF_LIFETIME_SECONDS = 86_400
 MEMBER_REPORT_LIFETIME_SECONDS = 60
 VOTES_LIFETIME_SECONDS = 120
 REPLICA_LIFETIME_SECONDS = 5.0
+EPOCH_LIFETIME_SECONDS = 3650 * 86_400
+"""For ever; what is left of it tells how old the epoch is."""
 CLAIM_LIFETIME_SECONDS = 60
 """How long a replica may take for its part of the work that replicas share."""
 

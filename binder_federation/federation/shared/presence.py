@@ -20,7 +20,10 @@ from binder_federation.federation.shared.connection import (
     RedisUnavailable,
     make_client,
 )
-from binder_federation.federation.shared.keys import REPLICA_LIFETIME_SECONDS
+from binder_federation.federation.shared.keys import (
+    EPOCH_LIFETIME_SECONDS,
+    REPLICA_LIFETIME_SECONDS,
+)
 from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -57,9 +60,11 @@ class RedisPresence:
         *,
         connection: RedisConnection,
         on_flushed: Callable[[str], None],
+        grace_seconds: float = GRACE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
+        self._grace_seconds = grace_seconds
         self._on_flushed = on_flushed
         self._monotonic = monotonic
         self._client = make_client(connection.settings, most_connections=1)
@@ -123,7 +128,7 @@ class RedisPresence:
             b"1",
             px=int(REPLICA_LIFETIME_SECONDS * 1000),
         )
-        pipeline.set(keys.epoch, secrets.token_hex(8), nx=True)
+        pipeline.set(keys.epoch, secrets.token_hex(8), nx=True, ex=EPOCH_LIFETIME_SECONDS)
         pipeline.get(keys.epoch)
         answers = await pipeline.execute()
         return bytes(answers[-1])
@@ -132,10 +137,15 @@ class RedisPresence:
         pipeline = client.pipeline(transaction=False)
         pipeline.exists(self._connection.keys.replica(replica_id))
         pipeline.get(self._connection.keys.epoch)
+        pipeline.pttl(self._connection.keys.epoch)
         pipeline.info("server")
-        count, epoch, server = await pipeline.execute()
-        is_new = epoch != self._epoch or server["uptime_in_seconds"] < GRACE_SECONDS
+        count, epoch, left_milliseconds, server = await pipeline.execute()
+        epoch_seconds = EPOCH_LIFETIME_SECONDS - left_milliseconds / 1000
+        age_seconds = min(epoch_seconds, server["uptime_in_seconds"])
+        is_new = epoch != self._epoch or age_seconds < self._grace_seconds
         return bool(count) or is_new  # a new Redis has not heard everybody yet
 
     def _is_in_grace(self) -> bool:
-        return self._failed_at is not None and (self._monotonic() - self._failed_at < GRACE_SECONDS)
+        return self._failed_at is not None and (
+            self._monotonic() - self._failed_at < self._grace_seconds
+        )
