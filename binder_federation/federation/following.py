@@ -21,8 +21,9 @@ from binder_federation.federation.launch_records.contract import (
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.25
-PATIENCE_SECONDS = 3.0
-"""So long an owner that is there may take to write again what Redis lost."""
+PATIENCE_SECONDS = 8.0
+"""So long an owner that is there may take to write again what Redis lost: it looks for that
+every few seconds (`launch_records/opening.py`)."""
 
 
 class Following:

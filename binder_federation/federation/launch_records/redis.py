@@ -83,11 +83,11 @@ class RedisLaunchRecords:
         if is_urgent:
             self._is_urgent.set()
 
-    def write_all(self) -> None:
-        """Redis has lost what it held: write every launch whole."""
-        self._written.clear()
-        for launch_id in self._launches:
-            self._dirty[launch_id] = None
+    async def touch(self) -> None:
+        """Ask for every launch under way whether Redis still has it, and write it if not."""
+        for launch in self._launches.values():
+            if not launch.log.is_finished:
+                self._dirty[launch.id] = None
         if self._dirty:
             self._has_news.set()
 
