@@ -7,7 +7,7 @@ from aiohttp import web
 
 from binder_federation import __version__
 from binder_federation.config.federation import FederationSettings, LaunchMode
-from binder_federation.federation.context import CONTEXT, open_context
+from binder_federation.federation.context import CONTEXT, FederationContext, open_context
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, service
@@ -22,6 +22,7 @@ from binder_federation.runtime.web import (
 
 MAX_REPORT_BYTES = 16 << 20
 TIDY_SECONDS = 5.0
+VOTE_SECONDS = 5.0
 ANY_LAUNCH = r"/build/{path:[\s\S]*}"  # a `.` would leave out a decoded newline
 ANY_EXPLANATION = r"/api/admin/explain/{path:[\s\S]*}"
 
@@ -70,16 +71,27 @@ def _add_api_routes(app: web.Application) -> None:
     app.router.add_get("/metrics", service.metrics)
 
 
+async def _hear_of_members(context: FederationContext) -> None:
+    """What members said to other replicas lately: a replica that starts knows their load."""
+    for body in (await context.shared.last_reports.load_all()).values():
+        context.reports.hear(body, now=context.clock())
+
+
 async def _start_loops(app: web.Application) -> None:
     context = app[CONTEXT]
     for member in context.roster:
         context.monitor.watch(member.name, member.url, is_draining=member.is_draining)
+    await _hear_of_members(context)
     run_periodically = context.tasks.run_periodically
+
+    async def vote() -> None:
+        context.shared.votes.publish(context.monitor.verdicts())
 
     async def refresh_fleet() -> None:
         context.fleet.refresh(now=context.clock())
 
     run_periodically(context.launches.tidy, every_seconds=TIDY_SECONDS, name="tidy-launches")
+    run_periodically(vote, every_seconds=VOTE_SECONDS, name="vote")
     run_periodically(refresh_fleet, every_seconds=REFRESH_SECONDS / 2, name="refresh-fleet")
     if context.settings.copies.enabled:
         every_seconds = context.settings.copies.check_every_seconds

@@ -13,25 +13,25 @@ from prometheus_client import CollectorRegistry
 
 from binder_federation import __version__
 from binder_federation.binder.providers import ProviderMetrics, Repositories, make_providers
-from binder_federation.binder.resolver import MemoryRefCache, Resolver
+from binder_federation.binder.resolver import Resolver
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.arrivals import Arrivals
 from binder_federation.federation.copies import Copies
 from binder_federation.federation.decisions import Decisions
 from binder_federation.federation.dispatcher import Dispatcher
 from binder_federation.federation.fleet import FleetView
+from binder_federation.federation.launch_records.opening import make_launch_records
 from binder_federation.federation.launches import Launches
 from binder_federation.federation.learned import Learned
 from binder_federation.federation.lessons import Lessons
-from binder_federation.federation.locality.contract import LocalityStore
-from binder_federation.federation.locality.memory import MemoryLocalityStore
 from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
-from binder_federation.federation.shared.bus import LocalBus
+from binder_federation.federation.shared.bus import Topic
+from binder_federation.federation.shared.context import Shared, open_shared
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -49,7 +49,7 @@ class FederationContext:
     repositories: Repositories
     monitor: HealthMonitor
     reports: Reports
-    store: LocalityStore
+    shared: Shared
     fleet: FleetView
     resolver: Resolver
     placing: Placing
@@ -76,68 +76,79 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
         )
+        registry = CollectorRegistry()
         tasks = BackgroundTasks()
-        stack.push_async_callback(tasks.aclose)
-        context, resolver = _wire(
-            settings, client=client, prober=prober, session=session, tasks=tasks
+        shared = await stack.enter_async_context(
+            open_shared(settings, tasks=tasks, clock=time.time, registry=registry)
         )
-        stack.push_async_callback(resolver.aclose)
+        stack.push_async_callback(tasks.aclose)
+        clients = _Clients(provider=client, prober=prober, members=session)
+        context = _wire(settings, clients=clients, shared=shared, registry=registry, tasks=tasks)
+        stack.push_async_callback(context.resolver.aclose)
         yield context
+
+
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """Who asks whom: providers, members' health, members' streams."""
+
+    provider: httpx.AsyncClient
+    prober: httpx.AsyncClient
+    members: aiohttp.ClientSession
 
 
 def _wire(
     settings: FederationSettings,
     *,
-    client: httpx.AsyncClient,
-    prober: httpx.AsyncClient,
-    session: aiohttp.ClientSession,
+    clients: _Clients,
+    shared: Shared,
+    registry: CollectorRegistry,
     tasks: BackgroundTasks,
-) -> tuple[FederationContext, Resolver]:
+) -> FederationContext:
     clock: Clock = time.time
     rng = random.Random()  # noqa: S311 - spreads load, keeps no secret
-    registry = CollectorRegistry()
     metrics = FederationMetrics(registry)
     roster = make_roster(settings.members)
     repositories = Repositories(
-        make_providers(settings.providers, client, metrics=ProviderMetrics.make(registry))
+        make_providers(settings.providers, clients.provider, metrics=ProviderMetrics.make(registry))
     )
-    store = MemoryLocalityStore()
-    bus = LocalBus()
     reports = Reports(
-        store=store,
+        store=shared.store,
         session_seconds=settings.estimates.session_seconds,
+        tell_others=shared.last_reports.publish,
         on_change=lambda member: fleet.changed(member),
         on_load_change=lambda member: fleet.load_changed(member),
     )
     arrivals = Arrivals()
-    decisions = Decisions(bus=bus, reports=reports, arrivals=arrivals)
+    decisions = Decisions(bus=shared.bus, reports=reports, arrivals=arrivals)
     learned = Learned(settings=settings.estimates)
     monitor = HealthMonitor(
-        client=prober,
+        client=clients.prober,
         settings=settings.health,
         tasks=tasks,
         clock=clock,
         rng=rng,
         registry=registry,
         on_change=lambda member, _health: fleet.changed(member),
+        votes=lambda member, now: shared.votes.votes(member, now=now),
     )
     fleet = FleetView(
         roster=roster,
         monitor=monitor,
         reports=reports,
         learned=learned,
-        store=store,
+        store=shared.store,
         health_settings=settings.health,
         estimates=settings.estimates,
     )
     resolver = Resolver(
         providers=repositories.providers,
-        cache=MemoryRefCache(),
+        cache=shared.refs,
         settings=settings.providers,
         clock=clock,
     )
     lessons = Lessons(
-        store=store, reports=reports, decisions=decisions, learned=learned, monitor=monitor
+        store=shared.store, reports=reports, decisions=decisions, learned=learned, monitor=monitor
     )
     placing = Placing(
         roster=roster,
@@ -150,7 +161,7 @@ def _wire(
         rng=rng,
     )
     streams = MemberStreams(
-        session=session,
+        session=clients.members,
         connect_seconds=settings.launch.connect_seconds,
         silence_seconds=settings.launch.silence_seconds,
     )
@@ -177,21 +188,28 @@ def _wire(
         tasks=tasks,
         clock=clock,
     )
-    context = FederationContext(
+    shared.bus.subscribe(Topic.REPORT, lambda body: reports.hear(body, now=clock()))
+    shared.bus.subscribe(Topic.DECISION, lambda body: decisions.hear(body, now=clock()))
+    return FederationContext(
         settings=settings,
         clock=clock,
         roster=roster,
         repositories=repositories,
         monitor=monitor,
         reports=reports,
-        store=store,
+        shared=shared,
         fleet=fleet,
         copies=copies,
         resolver=resolver,
         placing=placing,
-        launches=Launches(runner=dispatcher, settings=settings.launch, tasks=tasks, clock=clock),
+        launches=Launches(
+            runner=dispatcher,
+            settings=settings.launch,
+            tasks=tasks,
+            clock=clock,
+            records=make_launch_records(shared, tasks=tasks),
+        ),
         metrics=metrics,
         health_checks=make_own_checks(roster=roster, monitor=monitor, tasks=tasks),
         tasks=tasks,
     )
-    return context, resolver

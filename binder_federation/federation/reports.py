@@ -66,13 +66,11 @@ class Reports:
         self._on_change = on_change
         self._on_load_change = on_load_change
         self._known: dict[str, _Known] = {}
-        self._wants_whole: set[str] = set()
 
     async def accept(self, report: Report, *, now: float) -> ReportReply:
         """Take a report in; ask for the whole inventory when changes alone do not add up."""
         if report.inventory == "whole":
             await self._store.replace_inventory(report.member, report.images, now=now)
-            self._wants_whole.discard(report.member)
         elif self._follows(report):
             await self._store.apply_changes(report.member, report.images, report.removed, now=now)
         else:
@@ -80,7 +78,7 @@ class Reports:
         self._keep(report, now)
         body = report.model_dump_json(exclude={"images", "removed"})
         self._tell_others(report.member, body.encode())
-        return ReportReply(send_whole_inventory=report.member in self._wants_whole)
+        return ReportReply(send_whole_inventory=self._store.needs_whole_inventory(report.member))
 
     def hear(self, body: bytes, *, now: float) -> None:
         """Take in what another replica tells of a report that came to it."""
@@ -90,10 +88,6 @@ class Reports:
             log.warning("report_of_replica_unreadable")  # of another version of ours
             return
         self._keep(report, now)
-
-    def want_whole_inventories(self) -> None:
-        """What is shared was lost: every agent is asked for all of its images once more."""
-        self._wants_whole.update(self._known)
 
     def note_sent(self, member: str, *, now: float) -> None:
         """A launch was sent to `member`: it is busier than its last report says."""

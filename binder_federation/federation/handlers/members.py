@@ -73,7 +73,7 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
         "weight": member.weight,
         "effective_weight": round(context.fleet.effective_weight(member, now=now), 3),
         "load": asdict(load) if load else None,
-        "images": await context.store.image_count(member.name),
+        "images": await context.shared.store.image_count(member.name),
         "checks": [check.model_dump() for check in context.reports.checks(member.name, now=now)],
         "incompatibility": context.reports.incompatibility(member.name) or None,
     }

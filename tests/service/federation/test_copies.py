@@ -44,7 +44,7 @@ async def test_a_hot_image_is_built_ahead_at_the_other_member(
         assert len(first) == 1, "until the copy is there all go where the image is"
 
         async def is_copied() -> bool:
-            facts = await federation.context.store.facts(
+            facts = await federation.context.shared.store.facts(
                 KEY, "gh/owner/repository", now=federation.context.clock()
             )
             return facts.holders.keys() == {"alpha", "beta"}

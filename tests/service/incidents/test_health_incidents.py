@@ -37,7 +37,7 @@ async def put_image(federation: FederationServer, member: FakeMember, repository
     spec, context = f"gh/o/{repository}/{SHA}", federation.context
     parsed = context.repositories.parse(spec)
     record = ImageRecord(key=parsed.image_key(SHA), repository=parsed.affinity_key, tier=Tier.NODE)
-    await context.store.note_image(member.name, record, now=context.clock())
+    await context.shared.store.note_image(member.name, record, now=context.clock())
     member.images.add(spec)
     return spec
 

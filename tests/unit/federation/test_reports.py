@@ -104,16 +104,6 @@ async def test_changes_may_go_on_at_another_replica() -> None:
     assert reply.send_whole_inventory, "it did not hear of report 2, so something may be missing"
 
 
-async def test_after_a_loss_every_agent_is_asked_for_all_of_its_images_once() -> None:
-    replica = Replica()
-    await replica.reports.accept(make_report(), now=NOW)
-    replica.reports.want_whole_inventories()
-    reply = await replica.reports.accept(make_report(2, inventory="changes"), now=NOW + 10)
-    assert reply.send_whole_inventory
-    reply = await replica.reports.accept(make_report(3), now=NOW + 20)
-    assert not reply.send_whole_inventory
-
-
 def test_a_message_that_cannot_be_read_is_left_alone() -> None:
     replica = Replica()
     replica.reports.hear(b"not a report", now=NOW)
