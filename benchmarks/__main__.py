@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks.rows import Row, print_table, row_from, write_json
 from benchmarks.sizes import QUICK, Sizes
+from binder_federation.runtime.logs import configure_logs
 
 Run = Callable[[Sizes], list[Row]]
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run; the exit status is 1 when `--check` is given and a target does not hold."""
     arguments = make_parser().parse_args(argv)
     console = Console(stderr=True)
+    configure_logs(level="error")
     sizes = QUICK if arguments.quick else Sizes()
     results: dict[str, list[Row]] = {}
     for name in arguments.only:
