@@ -10,28 +10,23 @@ from binder_federation.federation.simulation.world import Image
 class Build:
     """One image being built, or in line for it, at one member."""
 
-    __slots__ = (
-        "done_at",
-        "image",
-        "is_copy",
-        "is_duplicate",
-        "queued_at",
-        "started_at",
-        "waiting",
-    )
+    __slots__ = ("copied_for", "done_at", "image", "is_duplicate", "started_at", "waiting")
 
-    def __init__(
-        self, image: Image, *, queued_at: float, is_duplicate: bool, is_copy: bool
-    ) -> None:
+    def __init__(self, image: Image, *, is_duplicate: bool) -> None:
         self.image = image
-        self.queued_at = queued_at
         self.is_duplicate = is_duplicate
         """Whether some member built this image before, or is building it."""
-        self.is_copy = is_copy
-        """In the background, ahead of need."""
+        self.copied_for: int | None = None
+        """The replica that asked for it in the background, ahead of need."""
         self.started_at = self.done_at = 0.0
         self.waiting: list[tuple[Launch, float]] = []
         """Launches that wait for it, and since when."""
+
+    @property
+    def replicas(self) -> set[int]:
+        """The replicas that follow it."""
+        following = {launch.replica for launch, _ in self.waiting}
+        return following if self.copied_for is None else {*following, self.copied_for}
 
 
 class BuildLine:

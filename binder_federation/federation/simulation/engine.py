@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from math import inf
 
+from binder_federation.federation.learned import Work
 from binder_federation.federation.simulation.agenda import Agenda
 from binder_federation.federation.simulation.build_line import Build
 from binder_federation.federation.simulation.health_board import HealthBoard
@@ -81,6 +82,7 @@ class Engine:
         member.note_load(now)
         self._board.watch(index, now)
         for build in broken:
+            self._policy.copy_ended(build.image, index)
             for launch, _ in build.waiting:
                 self._policy.build_broke(build.image, index, launch.replica)
                 self._try_elsewhere(launch, member, now + BREAK_SECONDS)
@@ -121,13 +123,15 @@ class Engine:
             self._knowledge.note_sent(index, launch.replica, now)
             member = self._members[index]
             if not member.is_up:
+                self._knowledge.note_refused(index, launch.replica, is_full=False)
                 self._board.probe_soon(index, now)
                 self._try_elsewhere(launch, member, now + self._settings.connect_seconds)
                 return
             if not member.is_full:
                 self._serve(launch, member, now)
-                self._copy(launch.image, now)
+                self._copy(launch, now)
                 return
+            self._knowledge.note_refused(index, launch.replica, is_full=True)
             self._policy.build_broke(launch.image, index, launch.replica)
             self._tally.count("refused_by_member", now)
             launch.tried |= {member.name}
@@ -156,7 +160,7 @@ class Engine:
         else:
             build = member.builds.by_image.get(image.id)
             if build is None:
-                build = self._build(member, image, launch.replica, now)
+                build = self._build(member, image, now)
             build.waiting.append((launch, now))
             return
         self._policy.saw_image(image, member.index, launch.replica, now)
@@ -172,13 +176,15 @@ class Engine:
             )
         return seconds
 
-    def _build(self, member: SimMember, image: Image, replica: int | None, now: float) -> Build:
+    def _build(
+        self, member: SimMember, image: Image, now: float, *, is_copy: bool = False
+    ) -> Build:
         is_duplicate = image.id in self._first_builds
-        if is_duplicate and replica is not None:
+        if is_duplicate and not is_copy:
             self._tally.count_duplicate(self._why_again(member, image, now), now)
         self._first_builds.add(image.id)
-        build = Build(image, queued_at=now, is_duplicate=is_duplicate, is_copy=replica is None)
-        self._tally.count_build(now, is_duplicate=is_duplicate, is_copy=build.is_copy)
+        build = Build(image, is_duplicate=is_duplicate)
+        self._tally.count_build(now, is_duplicate=is_duplicate, is_copy=is_copy)
         member.builds.add(build)
         member.note_load(now)
         self._start_builds(member, now)
@@ -221,20 +227,37 @@ class Engine:
             after = now + self._settings.replication_seconds
             self._agenda.add(after, self._replicated, image)
         pull = self._pull(member, image, now, factor)
-        for replica in {launch.replica for launch, _ in build.waiting}:
+        for replica in build.replicas:
             self._policy.saw_image(image, member.index, replica, now)
+        if build.copied_for is not None:
+            self._policy.copy_ended(image, member.index)
+        if build.waiting:
+            self._policy.timed(member.index, Work.BUILD, image.build_seconds)
+            self._policy.timed(member.index, Work.PUSH, image.transfer_seconds)
         for launch, taken_at in build.waiting:
             self._start(launch, member, taken_at=taken_at, pull_at=now, pull=pull, build=build)
 
     def _replicated(self, image: Image, *, now: float) -> None:
         self._policy.image_replicated(image, now)
 
-    def _copy(self, image: Image, now: float) -> None:
+    def _copy(self, launch: Launch, now: float) -> None:
+        """Members prepare the image in the background."""
+        image = launch.image
         for index in self._policy.take_copies():
             member = self._members[index]
-            has_it = member.holds(image, now) or image.id in member.builds.by_image
-            if member.is_up and not has_it:
-                self._build(member, image, None, now)
+            build = member.builds.by_image.get(image.id)
+            if not member.is_up:
+                self._policy.copy_ended(image, index)
+            elif member.cache.touch(image.id):
+                self._policy.saw_image(image, index, launch.replica, now)
+                self._policy.copy_ended(image, index)
+            elif member.is_in_registry(image, now):
+                self._pull(member, image, now)
+                self._policy.saw_image(image, index, launch.replica, now)
+                self._policy.copy_ended(image, index)
+            else:
+                build = build or self._build(member, image, now, is_copy=True)
+                build.copied_for = launch.replica
 
     def _start(
         self,
@@ -255,6 +278,10 @@ class Engine:
         tally = self._tally
         tally.seconds[number] = ready_at - launch.arrived_at
         tally.placed[number] = member.index
+        if pull:
+            self._policy.timed(member.index, Work.PULL, (pull + load) / pull)
+        else:
+            self._policy.timed(member.index, Work.SPAWN, spawn + load)
         if launch.arrived_at >= tally.from_seconds:
             lost = tally.lost_seconds
             lost[Loss.RETRIES] += taken_at - launch.arrived_at

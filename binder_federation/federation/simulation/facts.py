@@ -73,12 +73,6 @@ class Facts:
         known.building = {member: now}
         known.view = None
 
-    def note_copying(self, image: Image, member: str, now: float) -> None:
-        """The member prepares the image in the background."""
-        known = self._known(image)
-        known.building[member] = now
-        known.view = None
-
     def release(self, image: Image, member: str) -> None:
         """The member builds it no longer."""
         known = self._known(image)

@@ -31,6 +31,11 @@ class HealthBoard:
         """Grows with every change."""
         self._watched: set[int] = set()
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether some member is not as well as the others."""
+        return bool(self._watched)
+
     def is_well(self, member: int) -> bool:
         """Whether a launch may go there, as far as its health goes."""
         return self._members[member].is_present and self.health[member].state.is_well

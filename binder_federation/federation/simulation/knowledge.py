@@ -50,6 +50,13 @@ class Knowledge:
             if other != replica:
                 view.hear_sent(member, now, heard_at=heard_at)
 
+    def note_refused(self, member: int, replica: int, *, is_full: bool) -> None:
+        """A launch that this replica sent there was not taken."""
+        view = self.views[replica]
+        view.note_gone(member)
+        if is_full:
+            view.note_full(member)
+
     def open_members(self, replica: int, now: float, *, without: frozenset[str]) -> list[int]:
         """Members that are well and not full, as far as the replica knows."""
         view = self.views[replica]

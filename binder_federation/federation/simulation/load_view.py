@@ -43,6 +43,7 @@ class LoadView:
         self._received_at = [-inf] * len(members)
         self._due_at = [-inf] * len(members)
         self._sent: list[list[float]] = [[] for _ in members]
+        self._is_refusing = [False] * len(members)
         self._news: deque[tuple[float, float, int]] = deque()
         self._estimates: dict[tuple[int, int, int, int, int], Load] = {}
         self._same: dict[Load, Load] = {}
@@ -55,8 +56,18 @@ class LoadView:
     def note_sent(self, member: int, now: float) -> None:
         """A launch goes to the member."""
         self._sent[member].append(now)
-        self._due_at[member] = -inf
-        self._unsettled.add(member)
+        self._look_again(member)
+
+    def note_gone(self, member: int) -> None:
+        """The launch that was sent there last takes no place."""
+        if self._sent[member]:
+            self._sent[member].pop()
+        self._look_again(member)
+
+    def note_full(self, member: int) -> None:
+        """The member refused a launch for want of room: it has none until it reports again."""
+        self._is_refusing[member] = True
+        self._look_again(member)
 
     def hear_sent(self, member: int, now: float, *, heard_at: float) -> None:
         """Another replica sent a launch there at `now`; this one hears of it at `heard_at`."""
@@ -69,6 +80,10 @@ class LoadView:
             self.note_sent(member, sent_at)
         due = [member for member in self._unsettled if self._due_at[member] <= now]
         return [member for member in due if self._update(member, now)]
+
+    def _look_again(self, member: int) -> None:
+        self._due_at[member] = -inf
+        self._unsettled.add(member)
 
     def _update(self, index: int, now: float) -> bool:
         """Whether the member's load is another one now."""
@@ -96,6 +111,7 @@ class LoadView:
             return
         self._received_at[index] = received_at
         self._reported[index] = member.load_at(made_at)
+        self._is_refusing[index] = False
         if self._sent[index]:
             self._sent[index] = [at for at in self._sent[index] if at > received_at]
 
@@ -106,6 +122,7 @@ class LoadView:
             self._hears_all
             and member.is_up
             and not self._sent[index]
+            and not self._is_refusing[index]
             and self._reported[index] == member.load_now
         ):
             self._unsettled.discard(index)
@@ -114,6 +131,8 @@ class LoadView:
     def _estimate(self, member: SimMember, step: int) -> Load:
         used, building = self._reported[member.index]
         sent = len(self._sent[member.index])
+        if self._is_refusing[member.index]:
+            sent = member.slots
         key = (member.slots, used, building, sent, step)
         load = self._estimates.get(key)
         if load is None:

@@ -7,6 +7,7 @@ shows a repository to a room full of people.
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -29,6 +30,9 @@ BURST_LAUNCHES = 60
 BURST_MINUTES = 10
 RECENT = 400
 """New repositories that may still be launched again."""
+ECHO_SHARE = 0.5
+"""Of the launches outside the first ten: those of something that was launched lately, too."""
+ECHO_MINUTES = 40
 SECOND_SPEC_SHARE = 0.03
 """Launches of a repository's second spec."""
 
@@ -56,6 +60,7 @@ class _Rows:
         self._ranks = list(accumulate(_shares()))
         self._recent: list[str] = []
         self._made = 0
+        self._lately: deque[tuple[int, str]] = deque()
         self._bursts: list[_Burst] = []
 
     def all(self) -> Iterator[tuple[int, str, str]]:
@@ -67,7 +72,7 @@ class _Rows:
 
     def _launched_in(self, minute: int) -> Iterator[str]:
         for _ in range(_poisson(self._rng, self._per_minute * _season(minute))):
-            yield self._any_repository()
+            yield self._any_repository(minute)
         if self._rng.random() < BURSTS_A_DAY / MINUTES_A_DAY:
             self._bursts.append(self._burst())
         for burst in self._bursts:
@@ -75,11 +80,23 @@ class _Rows:
             yield from [burst.repository] * burst.per_minute
         self._bursts = [burst for burst in self._bursts if burst.launches_left > 0]
 
-    def _any_repository(self) -> str:
+    def _any_repository(self, minute: int) -> str:
         draw = self._rng.random()
-        if draw < self._ranks[-1]:
+        if draw < TEN_SHARE:
             return str(bisect_right(self._ranks, draw))
-        if draw > 1.0 - NEW_SHARE or not self._recent:
+        while self._lately and self._lately[0][0] < minute - ECHO_MINUTES:
+            self._lately.popleft()
+        if self._lately and self._rng.random() < ECHO_SHARE:
+            repository = self._rng.choice(self._lately)[1]
+        elif draw < self._ranks[-1]:
+            repository = str(bisect_right(self._ranks, draw))
+        else:
+            repository = self._rare_repository(draw)
+        self._lately.append((minute, repository))
+        return repository
+
+    def _rare_repository(self, draw: float) -> str:
+        if draw > 1.0 - NEW_SHARE / (1.0 - ECHO_SHARE) or not self._recent:
             self._made += 1
             self._recent = [*self._recent[-RECENT:], f"new-{self._made}"]
             return self._recent[-1]

@@ -4,6 +4,7 @@ The engine tells it what really happens; whatever it does not need it ignores. N
 the world's true state is in reach of a policy, save the oracle's.
 """
 
+from binder_federation.federation.learned import Work
 from binder_federation.federation.simulation.launch import Launch
 from binder_federation.federation.simulation.world import Image
 
@@ -28,6 +29,12 @@ class Policy:
 
     def build_broke(self, image: Image, member: int, replica: int) -> None:
         """A stream of this replica broke while the member built the image."""
+
+    def copy_ended(self, image: Image, member: int) -> None:
+        """What the member was asked to prepare is there, or broke off."""
+
+    def timed(self, member: int, work: Work, seconds: float) -> None:
+        """A launch at the member took so long for a part of its way (a pull: a factor)."""
 
     def image_changed(self, image: Image, member: int, now: float, *, is_on_node: bool) -> None:
         """The member's inventory changed, and its next report says so."""

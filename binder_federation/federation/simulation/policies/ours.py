@@ -1,18 +1,20 @@
 """Ours: `core.choose`, fed as the federation's replicas feed it.
 
 The decision is the serving one. Around it this mirrors what serving does with facts and
-leases (`placing.py`, `lessons.py`, `reports.py`): a launch that must build takes the lease
-before anybody else decides, a stream that says `built` is believed at once, changed
-inventories come with reports, a hot repository's copies are planned with its launches.
+leases (`placing.py`, `lessons.py`, `reports.py`, `copies.py`): a launch that must build takes
+the lease before anybody else decides, a stream that says `built` is believed at once,
+changed inventories come with reports, a hot repository is copied to further members.
 """
 
 from random import Random
 
-from binder_federation.binder.messages import Tier
+from binder_federation.binder.messages import EstimateRecord, Tier
+from binder_federation.config.federation import EstimateSettings
 from binder_federation.federation.core.arrivals import Rate, observe_arrival
 from binder_federation.federation.core.choose import choose
-from binder_federation.federation.core.snapshot import Estimates, Fleet, ImageView, MemberView
+from binder_federation.federation.core.snapshot import Fleet, ImageView, MemberView
 from binder_federation.federation.core.spreading import count_members_wanted, plan_copies
+from binder_federation.federation.learned import Learned, Work
 from binder_federation.federation.simulation.facts import Facts
 from binder_federation.federation.simulation.knowledge import Knowledge
 from binder_federation.federation.simulation.launch import Launch
@@ -21,8 +23,11 @@ from binder_federation.federation.simulation.world import Image
 
 PLAN_EVERY_SECONDS = 10.0
 """Copies of one image are thought about no more often."""
-BOARD_AGE_SECONDS = 15.0
-"""Weights in slow start are brought up to date so often."""
+REFRESH_SECONDS = 300.0
+"""What was learned of the members is looked at so often: it moves slowly."""
+WATCHED_SECONDS = 15.0
+"""The same while a member comes back, for its weight grows."""
+NOTHING_REPORTED = EstimateRecord()
 
 
 class OursPolicy(Policy):
@@ -37,12 +42,14 @@ class OursPolicy(Policy):
         self._has_redis = knowledge.settings.has_redis
         replicas = range(knowledge.settings.replicas)
         self._facts = [Facts()] * len(replicas) if self._has_redis else [Facts() for _ in replicas]
-        self._fleets = [FleetOf(knowledge, replica) for replica in replicas]
+        self._learned = Learned(settings=EstimateSettings())
+        self._fleets = [FleetOf(knowledge, replica, self._learned) for replica in replicas]
         self._rates: list[dict[int, Rate]] = [{} for _ in replicas]
         if self._has_redis:
             self._rates = self._rates[:1] * len(replicas)
         self._planned_at: dict[int, float] = {}
         self._copies: tuple[int, ...] = ()
+        self._copying: set[tuple[int, int]] = set()
 
     def pick(self, launch: Launch, now: float) -> int | None:
         """Choose as serving does, and note the lease."""
@@ -85,6 +92,14 @@ class OursPolicy(Policy):
         """The lease is free again."""
         self._facts[replica].release(image, self._knowledge.members[member].name)
 
+    def copy_ended(self, image: Image, member: int) -> None:
+        """It may be asked for again."""
+        self._copying.discard((image.id, member))
+
+    def timed(self, member: int, work: Work, seconds: float) -> None:
+        """Learned by all replicas alike: each sees its share of the same launches."""
+        self._learned.observe(self._knowledge.members[member].name, work, seconds)
+
     def image_changed(self, image: Image, member: int, now: float, *, is_on_node: bool) -> None:
         """Known when the report of it arrives."""
         tier = Tier.NODE if is_on_node else Tier.REGISTRY
@@ -99,15 +114,11 @@ class OursPolicy(Policy):
             if member.is_present and image.id not in member.cache:
                 self.image_changed(image, member.index, now, is_on_node=False)
 
-    def fleet_changed(self) -> None:
-        """The fleets are another one."""
-        for fleet in self._fleets:
-            fleet.reset()
-
     def _each_facts(self) -> list[tuple[int, Facts]]:
         return list(enumerate(self._facts[:1] if self._has_redis else self._facts))
 
     def _plan(self, fleet: Fleet, view: ImageView, launch: Launch, now: float) -> None:
+        """As `copies.py`, which looks at all hot images regularly: here with their launches."""
         image, rates = launch.image, self._rates[launch.replica]
         rate = rates[image.id] = observe_arrival(rates.get(image.id, Rate()), now=now)
         if now - self._planned_at.get(image.id, 0.0) < PLAN_EVERY_SECONDS:
@@ -118,7 +129,7 @@ class OursPolicy(Policy):
             session_seconds=self._knowledge.session_seconds,
             quota=fleet.capacity / len(fleet.members),
         )
-        if wanted <= len(view.tiers.keys() | view.building_since.keys()):
+        if wanted <= len(view.tiers):
             return  # the plan would come to the same, only slower
         names = plan_copies(
             fleet,
@@ -128,53 +139,53 @@ class OursPolicy(Policy):
             now=now,
             settings=self._knowledge.board.settings,
         )
-        for name in names:
-            self._facts[launch.replica].note_copying(image, name, now)
-        index = self._fleets[launch.replica].index
-        self._copies = tuple(index[name] for name in names)
+        members = [self._fleets[launch.replica].index[name] for name in names]
+        self._copies = tuple(
+            member for member in members if (image.id, member) not in self._copying
+        )
+        self._copying.update((image.id, member) for member in self._copies)
 
 
 class FleetOf:
-    """The fleet as one replica sees it: made once, then changed member by member."""
+    """The fleet as one replica sees it: made once in a while, then changed member by member."""
 
-    def __init__(self, knowledge: Knowledge, replica: int) -> None:
+    def __init__(self, knowledge: Knowledge, replica: int, learned: Learned) -> None:
         self._knowledge = knowledge
+        self._learned = learned
         self._view = knowledge.views[replica]
         self.index = {member.name: member.index for member in knowledge.members}
         self._fleet: Fleet | None = None
+        self._made_at = 0.0
         self._board_version = -1
-        self._board_at = 0.0
-        self._estimates = Estimates()
 
     def at(self, now: float) -> Fleet:
         """The fleet as known at `now`."""
-        board = self._knowledge.board
-        changed = self._view.refresh(now)
-        if board.version != self._board_version or (
-            board.version and now - self._board_at > BOARD_AGE_SECONDS
-        ):
-            self._board_version, self._board_at = board.version, now
-            self._fleet = None
-        if self._fleet is None:
-            members = [each for each in self._knowledge.members if each.is_present]
-            self._fleet = Fleet(tuple(self._member(each.index, now) for each in members))
-            return self._fleet
+        board, view = self._knowledge.board, self._view
+        changed = view.refresh(now)
+        is_old = now - self._made_at > (WATCHED_SECONDS if board.is_watching else REFRESH_SECONDS)
+        fleet = self._fleet
+        if fleet is None or is_old or board.version != self._board_version:
+            return self._make(now)
         for index in changed:
-            self._fleet = self._fleet.with_member(self._member(index, now))
-        return self._fleet
+            known = fleet.by_name[self._knowledge.members[index].name]
+            fleet = fleet.with_member(known.with_load(view.loads[index]))
+        self._fleet = fleet
+        return fleet
 
-    def reset(self) -> None:
-        """The fleet has to be put together anew."""
-        self._fleet = None
+    def _make(self, now: float) -> Fleet:
+        self._board_version, self._made_at = self._knowledge.board.version, now
+        members = [each for each in self._knowledge.members if each.is_present]
+        fleet = self._fleet = Fleet(tuple(self._member(each.index, now) for each in members))
+        return fleet
 
     def _member(self, index: int, now: float) -> MemberView:
-        board = self._knowledge.board
+        board, name = self._knowledge.board, self._knowledge.members[index].name
         health = board.health[index]
         return MemberView(
-            name=self._knowledge.members[index].name,
+            name=name,
             state=health.state,
             effective_weight=board.weight(index, now),
             load=self._view.loads[index],
             last_well_at=health.last_well_at,
-            estimates=self._estimates,
+            estimates=self._learned.estimates(name, NOTHING_REPORTED),
         )
