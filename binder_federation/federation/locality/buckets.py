@@ -16,9 +16,10 @@ from binder_federation.federation.locality.fact_news import (
 from binder_federation.federation.locality.packing import (
     DAY,
     FACT,
+    HEAD_BYTES,
     bucket_of,
     field_of,
-    split_field,
+    key_head,
 )
 from binder_federation.federation.shared.keys import (
     BUILT_LIFETIME_SECONDS,
@@ -45,12 +46,12 @@ class Bucket:
 
     def facts(self, content: Mapping[bytes, bytes]) -> Iterator[tuple[bytes, str, int]]:
         """Key, member and value of each of its fields; those of another form are left out."""
-        key_bytes = IMAGE_KEY_BYTES if self.is_of_images else REPOSITORY_KEY_BYTES
+        rest = (IMAGE_KEY_BYTES if self.is_of_images else REPOSITORY_KEY_BYTES) - HEAD_BYTES
         value_bytes = FACT.size if self.is_of_images else DAY.size
+        head = key_head(self.number)
         for field, value in content.items():
-            if len(value) == value_bytes and len(field) > key_bytes - 2:
-                key, member = split_field(self.number, field, key_bytes)
-                yield key, member, int.from_bytes(value, "big")
+            if len(value) == value_bytes and len(field) > rest:
+                yield head + field[:rest], field[rest:].decode(), int.from_bytes(value, "big")
 
 
 def bucket_for(key: bytes) -> Bucket:

@@ -1,7 +1,6 @@
 """Fills the mirror from Redis, a portion at a time, while the replica serves already."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -56,9 +55,9 @@ class MirrorLoader:
         self._touched.begin(self._waiting())
         try:
             for is_of_images in (True, False):
-                shards = await self._buckets(is_of_images)
-                for number in range(SHARDS):
-                    buckets = shards.get(number, [])
+                shards = await self._bucket_numbers(is_of_images)
+                for number, bucket_numbers in enumerate(shards):
+                    buckets = [Bucket(each, is_of_images) for each in bucket_numbers]
                     await self._load_shard(number, buckets, today, is_of_images, is_whole_truth)
         finally:
             self._touched.end()
@@ -111,23 +110,21 @@ class MirrorLoader:
                 if (key, member) not in present and not self._touched.is_newer(key, member):
                     drop(key, member)
 
-    async def _buckets(self, is_of_images: bool) -> dict[int, list[Bucket]]:
-        """The buckets that there are, by the mirror's shards."""
+    async def _bucket_numbers(self, is_of_images: bool) -> list[set[int]]:
+        """The buckets that there are, by the mirror's shards. SCAN may name one twice."""
         keys = self._connection.keys
         pattern = keys.image_buckets if is_of_images else keys.built_buckets
-        numbers: set[int] = set()  # SCAN may name one twice
+        shards: list[set[int]] = [set() for _ in range(SHARDS)]
         cursor = 0
         while True:
             cursor, names = await self._connection.call_in_background(
                 "load", partial(self._scan, cursor=cursor, pattern=pattern)
             )
-            numbers.update(keys.bucket_of(name) for name in names)
+            for name in names:
+                number = keys.bucket_of(name)
+                shards[number >> _SHARD_SHIFT].add(number)
             if not cursor:
-                break
-        shards: defaultdict[int, list[Bucket]] = defaultdict(list)
-        for number in numbers:
-            shards[number >> _SHARD_SHIFT].append(Bucket(number, is_of_images))
-        return shards
+                return shards
 
     async def _scan(self, client: "Redis", cursor: int, pattern: str) -> tuple[int, list[bytes]]:
         following, names = await client.scan(cursor, match=pattern, count=_NAMES_AT_ONCE)

@@ -5,19 +5,21 @@ in plain dicts are nothing that Python's garbage collector looks at, so its pass
 short. The keys are spread over many dicts, so that none takes long to grow.
 """
 
+import struct
 from collections.abc import Iterator
 
 SHARDS = 256
 
 _MEMBER_BYTES = 2
+_FORMATS = {2: "H", 4: "I"}
 
 
 class PackedTable:
-    """Values of `value_bytes` bytes; 0 stands for none."""
+    """Values of `value_bytes` bytes (2 or 4); 0 stands for none."""
 
     def __init__(self, value_bytes: int) -> None:
-        self._value_bytes = value_bytes
-        self._entry_bytes = _MEMBER_BYTES + value_bytes
+        self._entry = struct.Struct(">H" + _FORMATS[value_bytes])
+        self._entry_bytes = self._entry.size
         self._shards: list[dict[bytes, bytes]] = [{} for _ in range(SHARDS)]
         self._count = 0
 
@@ -36,12 +38,7 @@ class PackedTable:
 
     def entries(self, row: bytes) -> Iterator[tuple[int, int]]:
         """The row's members and values."""
-        for at in range(0, len(row), self._entry_bytes):
-            middle = at + _MEMBER_BYTES
-            yield (
-                int.from_bytes(row[at:middle], "big"),
-                int.from_bytes(row[middle : at + self._entry_bytes], "big"),
-            )
+        yield from self._entry.iter_unpack(row)
 
     def get(self, key: bytes, member: int) -> int:
         """The value for the member, or 0."""
@@ -52,8 +49,12 @@ class PackedTable:
     def put(self, key: bytes, member: int, value: int) -> int:
         """Set a value; returns the one before, or 0."""
         shard = self._shards[key[0]]
-        row = shard.get(key, b"")
-        entry = member.to_bytes(_MEMBER_BYTES, "big") + value.to_bytes(self._value_bytes, "big")
+        entry = self._entry.pack(member, value)
+        row = shard.get(key)
+        if row is None:
+            shard[key] = entry
+            self._count += 1
+            return 0
         at = self._find(row, member)
         if at < 0:
             shard[key] = row + entry

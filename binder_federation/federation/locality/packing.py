@@ -25,8 +25,8 @@ _LEAST_OCTAVE = 10
 _MOST_SIZE_CODE = 0x7FF
 _DAY_MASK = 0xFFFF
 
-IMAGE_REST = slice(2, None)
-"""The part of a key that its bucket's number does not tell (and two bits that it does)."""
+HEAD_BYTES = 2
+"""The bytes of a key that its bucket's number tells (it tells two bits more)."""
 
 
 def pack_fact(tier: Tier, size_bytes: int, day: int) -> int:
@@ -74,14 +74,12 @@ def bucket_of(key: bytes) -> int:
 
 def field_of(key: bytes, member: str) -> bytes:
     """The name of a fact within its bucket."""
-    return key[IMAGE_REST] + member.encode()
+    return key[HEAD_BYTES:] + member.encode()
 
 
-def split_field(bucket: int, field: bytes, key_bytes: int) -> tuple[bytes, str]:
-    """The key of `key_bytes` bytes, and the member, of a field in a bucket."""
-    rest = key_bytes - 2
-    head = (bucket >> (BUCKET_BITS - 16)).to_bytes(2, "big")
-    return head + field[:rest], field[rest:].decode()
+def key_head(bucket: int) -> bytes:
+    """What the keys in a bucket begin with, which their fields leave out."""
+    return (bucket >> (BUCKET_BITS - 16)).to_bytes(2, "big")
 
 
 def _size_code(size_bytes: int) -> int:
