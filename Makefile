@@ -1,5 +1,6 @@
 # make run    a federation of two members on this machine, at http://127.0.0.1:8080
 # make test   everything that is tested here
+# make live   a federation under load while Redis and replicas fail (five minutes)
 # make check  lint, types and layers
 # make bench  the benchmarks, each beside its yardstick (ARGS=--quick)
 # make help   this list
@@ -14,7 +15,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check bench format constraints screenshots clean
+.PHONY: help run test live unit check bench format constraints screenshots clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -24,6 +25,9 @@ run: $(INSTALLED)
 
 test: $(INSTALLED_DEV) check
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+live: $(INSTALLED_DEV)
+	@$(BIN)/pytest -m live -s $(ARGS) tests/live
 
 unit: $(INSTALLED_DEV)
 	@$(BIN)/pytest tests/unit $(ARGS)

@@ -137,7 +137,9 @@ def _spare_builds(fleet: Fleet, found: Eligibility, image: ImageView) -> Sequenc
         if name in fleet.by_name and name not in found.refused
     ]
     has_room = any(
-        member.state.is_well and find_utilisation(member, fleet.utilisation) < ROOM_UTILISATION
+        member.state.is_well
+        and not member.is_ejected
+        and find_utilisation(member, fleet.utilisation) < ROOM_UTILISATION
         for member in near
     )
     return near if has_room else ()
