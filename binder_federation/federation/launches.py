@@ -63,9 +63,10 @@ class Launches:
         self._settings = settings
         self._tasks = tasks
         self._clock = clock
-        self._records = records or MemoryLaunchRecords()
-        self._records.on_lost(self._lost)
-        self._following = Following(records=self._records)
+        self.records = records or MemoryLaunchRecords()
+        """What the replicas know of each other's launches."""
+        self.records.on_lost(self._lost)
+        self._following = Following(records=self.records)
         self._launches: dict[str, Launch] = {}
         self._under_way = 0
         self._is_stopping = False
@@ -128,7 +129,7 @@ class Launches:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=1.0)
-        await self._records.release([launch for launch in running if launch.is_ours])
+        await self.records.release([launch for launch in running if launch.is_ours])
         for launch in running:
             launch.log.cut()
 
@@ -167,19 +168,19 @@ class Launches:
 
     async def _fetch(self, launch_id: str) -> KeptLaunch | None:
         try:
-            return await self._records.fetch(launch_id)
+            return await self.records.fetch(launch_id)
         except RecordsUnavailable:
             return None
 
     def _changed(self, launch: Launch, is_urgent: bool) -> None:
         if launch.is_ours:
-            self._records.changed(launch, is_urgent=is_urgent)
+            self.records.changed(launch, is_urgent=is_urgent)
 
     def _is_abandoned(self, launch: Launch, now: float) -> bool:
         return not launch.watchers and now - launch.unwatched_since > self._settings.resume_seconds
 
     async def _give_up(self, launch: Launch, now: float) -> None:
-        if launch.is_ours and await self._records.is_followed(launch.id):
+        if launch.is_ours and await self.records.is_followed(launch.id):
             launch.unwatched_since = now  # its visitor is at another replica
             return
         log.info("launch_abandoned", launch=launch.id)
@@ -190,7 +191,7 @@ class Launches:
     def _forget(self, launch: Launch) -> None:
         del self._launches[launch.id]
         if launch.is_ours:
-            self._records.forget(launch.id)
+            self.records.forget(launch.id)
 
     def _lost(self, launch_id: str) -> None:
         """Another replica goes on with it: whoever watches here is sent there."""

@@ -16,7 +16,7 @@ from binder_federation.runtime.errors import ServiceError
 
 ENDED_LIFETIME_SECONDS = 1200.0
 """An ended launch can be read for so long; one that runs, for an hour longer than that."""
-FOLLOWED_SECONDS = 10.0
+FOLLOWED_SECONDS = 3.0
 """Somebody who asked for a launch so recently is still following it."""
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.fake_member import FakeMember
 from tests.support.federation_server import FederationServer, running_federation
+from tests.support.redis_fixtures import redis_server as redis_server
+from tests.support.redis_fixtures import redis_servers as redis_servers
 
 
 @pytest.fixture
