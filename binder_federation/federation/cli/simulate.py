@@ -31,7 +31,7 @@ from binder_federation.federation.simulation.workers import Result, Task, run_ta
 
 EXAMPLES = """\
 examples:
-  binderfed simulate                                    a synthetic fortnight, every policy
+  binderfed simulate                                    twenty synthetic days, every policy
   binderfed simulate --trace launches.csv.gz --seeds 5 --members 20
   binderfed simulate --policy ours --policy random --world replicated --explain-losses
   binderfed simulate --policy ours --redis down --replicas 3
