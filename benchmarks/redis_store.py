@@ -34,6 +34,8 @@ from tests.support.redis_servers import RedisServer, running_server, server_bina
 
 MEMBERS = ("gke-europe", "ovh-paris-1", "hetzner-de")
 IMAGES_PER_REPOSITORY = 10
+TARGET_IMAGES = 1_000_000
+"""With fewer the buckets are not full, and their names weigh more."""
 REPORTS = 5_000
 REPORTING_MEMBERS = 500
 REPORT_SECONDS_AT_500 = 4.0
@@ -74,8 +76,8 @@ async def _bytes_per_fact(server: RedisServer, kind: str, images: int) -> Row:
         unit="B",
         yardstick=plain,
         ratio=value / plain,
-        target="<= 60 B",
-        holds=value <= 60,
+        target="<= 60 B" if images >= TARGET_IMAGES else "",
+        holds=value <= 60 if images >= TARGET_IMAGES else None,
     )
 
 

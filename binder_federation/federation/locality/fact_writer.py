@@ -25,6 +25,7 @@ from binder_federation.runtime.tasks import BackgroundTasks
 
 MOST_WAITING = 300_000
 WRITES_AT_ONCE = 500
+LINGER_SECONDS = 0.02
 
 
 class FactWriter:
@@ -50,6 +51,7 @@ class FactWriter:
             on_overflow=on_overflow,
             most_items=most_waiting,
             most_at_once=WRITES_AT_ONCE,
+            linger_seconds=LINGER_SECONDS,
         )
 
     def start(self, tasks: BackgroundTasks) -> None:

@@ -17,8 +17,6 @@ from binder_federation.federation.shared.connection import RedisConnection, Redi
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-LINGER_SECONDS = 0.005
-"""So many more items may come with a batch for the same round trip."""
 PAUSE_AFTER_FAILURE_SECONDS = 0.25
 
 
@@ -26,7 +24,8 @@ class Outbox(Generic[K, V]):
     """Items by key on their way to Redis. `run` is its background task.
 
     `send` may raise `RedisUnavailable`; `keep` says which items of such a batch stay;
-    `on_overflow` is told that items were dropped because there were too many.
+    `on_overflow` is told that items were dropped because there were too many. A batch waits
+    `linger_seconds` for more: a round trip costs more than an item.
     """
 
     def __init__(
@@ -38,6 +37,7 @@ class Outbox(Generic[K, V]):
         on_overflow: Callable[[], None] = lambda: None,
         most_items: int = 20_000,
         most_at_once: int = 500,
+        linger_seconds: float = 0.01,
     ) -> None:
         self._connection = connection
         self._send = send
@@ -45,6 +45,7 @@ class Outbox(Generic[K, V]):
         self._on_overflow = on_overflow
         self._most_items = most_items
         self._most_at_once = most_at_once
+        self._linger_seconds = linger_seconds
         self._items: OrderedDict[K, V] = OrderedDict()
         self._in_flight: Mapping[K, V] = {}
         self._filled = asyncio.Event()
@@ -77,7 +78,7 @@ class Outbox(Generic[K, V]):
         """Send what comes, for ever."""
         while True:
             await self._filled.wait()
-            await asyncio.sleep(LINGER_SECONDS)
+            await asyncio.sleep(self._linger_seconds)
             await self._connection.wait_until_usable()
             try:
                 await self._send_batch()

@@ -9,6 +9,9 @@ from binder_federation.federation.shared.connection import RedisConnection
 from binder_federation.federation.shared.outbox import Outbox
 from binder_federation.runtime.tasks import BackgroundTasks
 
+LINGER_SECONDS = 0.1
+"""These keys are for replicas that start, and for questions asked again in a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Value:
@@ -22,7 +25,10 @@ class StateOutbox:
     def __init__(self, *, connection: RedisConnection) -> None:
         self._connection = connection
         self._outbox: Outbox[str, _Value] = Outbox(
-            connection=connection, send=self._send, keep=lambda _: False
+            connection=connection,
+            send=self._send,
+            keep=lambda _: False,
+            linger_seconds=LINGER_SECONDS,
         )
 
     def set(self, name: str, body: bytes, *, lifetime_seconds: int) -> None:
