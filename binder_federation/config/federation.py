@@ -173,6 +173,12 @@ class RedisSettings(Section):
     """The longest that anything else waits for it."""
     most_connections: Annotated[int, Field(ge=2)] = 32
 
+    @model_validator(mode="after")
+    def _tls_fits(self) -> Self:
+        if self.tls_ca_file and not self.url.get_secret_value().startswith("rediss://"):
+            raise ValueError("tls_ca_file is only for a URL that begins with rediss://")
+        return self
+
 
 class FederationSettings(BaseSettings):
     """All of it. Environment: `BINDERFED_PORT=9000`, `BINDERFED_LAUNCH__ATTEMPTS=2`."""

@@ -180,6 +180,7 @@ class RedisLocalityStore:
                 self._records.drop(member, key)
             await asyncio.sleep(0)
         await self._records.forget_built(member)
+        self._unwritten.discard(member)
         await self._leases.release_all(member)
 
     async def take_lease(self, image_key: ImageKey, member: str, *, now: float) -> Lease:

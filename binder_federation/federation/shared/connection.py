@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+TELL_REFUSALS_EVERY_SECONDS = 60.0
+
 
 class RedisUnavailable(ServiceError):
     """Redis did not answer in time, or is not asked now. Callers have something else to do."""
@@ -66,6 +68,7 @@ class RedisConnection:
         self._rules = rules or BreakerRules()
         self._breaker = Breaker()
         self._probing: asyncio.Task[Any] | None = None
+        self._refusals_told_at: dict[str, float] = {}
         self._closed = asyncio.Event()
         self._closed.set()
         self._client = make_client(settings)
@@ -117,7 +120,7 @@ class RedisConnection:
                 answer = await ask(self._client)
         except ResponseError as error:  # an answer in time, though not the one we want
             self.metrics.failed.labels(kind).inc()
-            log.warning("redis_refused", kind=kind, reason=str(error)[:200])
+            self._tell_refusal(kind, error)
             raise RedisUnavailable("Redis refused a command.") from error
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             self.metrics.failed.labels(kind).inc()
@@ -126,6 +129,13 @@ class RedisConnection:
         if time.monotonic() - began <= soon:  # a slow success says nothing for launches
             self._answered()
         return answer
+
+    def _tell_refusal(self, kind: str, error: ResponseError) -> None:
+        """Log it, but not each time: a Redis that is full refuses every write."""
+        now = time.monotonic()
+        if now - self._refusals_told_at.get(kind, float("-inf")) >= TELL_REFUSALS_EVERY_SECONDS:
+            self._refusals_told_at[kind] = now
+            log.warning("redis_refused", kind=kind, reason=str(error)[:200])
 
     def _answered(self) -> None:
         if self._breaker.failures and not self.is_open:
@@ -166,16 +176,18 @@ def make_client(settings: RedisSettings, *, most_connections: int | None = None)
         socket_connect_timeout=settings.background_deadline_seconds,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
-        **_given(
-            password=settings.password.get_secret_value() if settings.password else None,
-            ssl_ca_certs=settings.tls_ca_file,
-        ),
+        **_secrets(settings),
     )
     return Redis.from_pool(pool)
 
 
-def _given(**options: str | None) -> dict[str, str]:
-    return {name: value for name, value in options.items() if value is not None}
+def _secrets(settings: RedisSettings) -> dict[str, str]:
+    options = {}
+    if settings.password is not None:
+        options["password"] = settings.password.get_secret_value()
+    if settings.tls_ca_file is not None:
+        options["ssl_ca_certs"] = settings.tls_ca_file
+    return options
 
 
 @contextlib.asynccontextmanager
