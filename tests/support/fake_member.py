@@ -165,6 +165,8 @@ class FakeMember:
         else:
             self.attached += 1
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if "Authorization" not in request.headers:  # a browser that was redirected here
+            response.headers["Access-Control-Allow-Origin"] = "*"
         await response.prepare(request)
         running.watchers += 1
         try:
@@ -182,6 +184,7 @@ class FakeMember:
         """The path, and the launch's id in the token."""
         path = request.raw_path.partition("?")[0].removeprefix("/build/")
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = token or request.query.get("build_token", "")
         return path, verify_build_token(self.credential, token, audience=path).launch
 
     def _begin(self, path: str, launch_id: str, failure: Failure | None) -> _Running:
