@@ -259,3 +259,11 @@ async def test_what_is_old_is_not_kept() -> None:
     await store.note_image("alpha", record(1), now=NOW)
     await store.note_image("alpha", record(2), now=NOW + 31 * DAY_SECONDS)
     assert await store.image_count("alpha") == 1
+
+
+async def test_what_is_only_in_a_registry_was_not_built_there(store: LocalityStore) -> None:
+    """Registries may be copies of each other: a layer cache is where the build was."""
+    await store.note_image("alpha", record(1, tier=Tier.NODE), now=NOW)
+    await store.replace_inventory("beta", [record(1, tier=Tier.REGISTRY)], now=NOW)
+    await store.note_image("beta", record(1, tier=Tier.NODE), now=NOW)  # pulled
+    assert await builders(store, REPOSITORY) == {"alpha"}

@@ -8,7 +8,7 @@ leads from an image to its holders. Old facts are dropped when they are met.
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 
-from binder_federation.binder.messages import ImageRecord
+from binder_federation.binder.messages import ImageRecord, Tier
 from binder_federation.binder.spec import ImageKey
 from binder_federation.federation.locality.contract import (
     IMAGE_LIFETIME_SECONDS,
@@ -130,7 +130,8 @@ class MemoryLocalityStore:
         shelf.images[record.key] = Held(record.tier, size_bytes, now)
         shelf.images.move_to_end(record.key)
         self._holders[record.key].add(member)
-        if before is None:  # told again is not built again
+        # Told again is not built again, and what is in a registry may have been built elsewhere.
+        if before is None and record.tier is Tier.NODE:
             self._put_built(member, record.repository, now)
         self._drop_oldest(member, shelf, now)
 

@@ -7,7 +7,7 @@ no change.
 import asyncio
 from collections.abc import Callable
 
-from binder_federation.binder.messages import ImageRecord
+from binder_federation.binder.messages import ImageRecord, Tier
 from binder_federation.federation.locality.fact_news import Changes
 from binder_federation.federation.locality.mirror import (
     IMAGE_LIFETIME_DAYS,
@@ -58,7 +58,8 @@ class MirrorWriter:
         if not before:
             if self._mirror.image_count(member) >= self._most_images:
                 return key
-            self._put_built(member, record.repository, today)
+            if record.tier is Tier.NODE:  # what is in a registry may have been built elsewhere
+                self._put_built(member, record.repository, today)
         elif is_unwritten:
             self._put_built_again(member, record.repository)
         is_same = without_day(before) == without_day(fact) and day_of(before) >= today

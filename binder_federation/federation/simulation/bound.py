@@ -1,8 +1,9 @@
 """The lower bound: no policy can do better, in any launch.
 
-Each image is built once, from its first request on; whoever comes earlier than its end
-waits for that. There is no capacity, no pull, and every server starts as on an idle
-member. A build is a quicker rebuild whenever any member could have had the repository.
+Each image is built, pushed and pulled once, from its first request on; whoever comes
+earlier than the end of that waits for it. There is no capacity, no further pull, and every
+server starts as on an idle member. A build is a quicker rebuild whenever any member could
+have had the repository.
 """
 
 from array import array
@@ -27,7 +28,7 @@ def bound_waits(world: World) -> "array[float]":
         if done_at is None:
             before = launched_at.get(image.repository)
             is_rebuild = before is not None and now - before <= memory_seconds
-            seconds = image.build_seconds + image.transfer_seconds
+            seconds = image.build_seconds + 2 * image.transfer_seconds  # pushed, then pulled
             done_at = now + seconds * (settings.rebuild_factor if is_rebuild else 1.0)
             built_at[image_id] = done_at
         launched_at[image.repository] = now

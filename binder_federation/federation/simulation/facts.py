@@ -88,11 +88,11 @@ class Facts:
 
     def _note(self, image: Image, member: str, tier: Tier, now: float) -> None:
         known = self._known(image)
-        is_new = member not in known.tiers
+        is_built = member not in known.tiers and tier is Tier.NODE
         known.tiers[member] = tier
         known.building.pop(member, None)
         known.view = None
-        if is_new:
+        if is_built:
             self._built.setdefault(image.repository, {})[member] = now
             for other in self._by_repository[image.repository]:
                 other.view = None

@@ -80,9 +80,9 @@ class FleetSettings:
     members: int = 3
     slots: int = 0
     """Sessions of all members together, the same for any number of them; 0: by utilisation."""
-    utilisation: float = 0.4
-    """The mean used share that `slots` are worked out from: with the shared trace, the busiest
-    hundredth of the time is over 0.85 then."""
+    utilisation: float = 0.3
+    """The mean used share that `slots` are worked out from: 0.3 makes a fleet that the busiest
+    minute of six weeks at mybinder.org just fits in."""
     registries: Registries = Registries.OWN
     replication_seconds: float = 60.0
     build_slots: int = 4
