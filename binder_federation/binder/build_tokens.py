@@ -18,7 +18,7 @@ from binder_federation.binder.errors import NotAuthorized
 
 LIFETIME_SECONDS = 300
 _ALGORITHM = "HS256"
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _HEADER = b2a_base64(b'{"alg":"HS256","typ":"JWT"}', newline=False).rstrip(b"=")
 
@@ -42,19 +42,15 @@ class BuildClaims:
 def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
     """A token for `claims` that is valid for `LIFETIME_SECONDS` from `now` (seconds since 1970)."""
     issued_at = int(now)
-    payload = {
-        "aud": claims.audience,
-        "iat": issued_at,
-        "exp": issued_at + LIFETIME_SECONDS,
-        "ip": claims.client_address,
-        "launch_host": claims.launch_host,
-        "request": claims.request,
-        "origin": claims.origin,
-        "launch": claims.launch,
-    }
     # By hand (RFC 7515, 3.1): it is on the path of every launch, and jwt.encode takes
-    # four times as long. Tokens are read with the library.
-    signed = b"%b.%b" % (_HEADER, _base64url(_to_json(payload).encode()))
+    # five times as long. Tokens are read with the library.
+    payload = (
+        f'{{"aud":{_quoted(claims.audience)},"iat":{issued_at},"exp":{issued_at + LIFETIME_SECONDS}'
+        f',"ip":{_quoted(claims.client_address)},"launch_host":{_quoted(claims.launch_host)}'
+        f',"request":{_quoted(claims.request)},"origin":{_quoted(claims.origin)}'
+        f',"launch":{_quoted(claims.launch)}}}'
+    )
+    signed = b"%b.%b" % (_HEADER, _base64url(payload.encode("ascii")))
     signature = hmac.digest(_signing_key(key), signed, "sha256")
     return (b"%b.%b" % (signed, _base64url(signature))).decode("ascii")
 

@@ -15,8 +15,7 @@ from binder_federation.cluster_agent.stacks.base import Stack
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.web import (
     add_security_headers,
-    error_middleware,
-    request_id_middleware,
+    edge_middleware,
 )
 
 LIST_SESSIONS_EVERY_SECONDS = 3.0
@@ -26,7 +25,7 @@ CLEAN_UP_SECONDS = 4.0
 
 def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Application:
     """The application for `settings`, on `stack` or the one that they name."""
-    app = web.Application(middlewares=[request_id_middleware, error_middleware])
+    app = web.Application(middlewares=[edge_middleware])
     app.on_response_prepare.append(add_security_headers)
     app.cleanup_ctx.append(_context_of(settings, stack))
     app.on_shutdown.append(_stop_launches)

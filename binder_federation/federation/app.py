@@ -16,8 +16,7 @@ from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.pages.render import Pages
 from binder_federation.runtime.web import (
     add_security_headers,
-    error_middleware,
-    request_id_middleware,
+    edge_middleware,
 )
 
 MAX_REPORT_BYTES = 16 << 20
@@ -30,7 +29,7 @@ ANY_EXPLANATION = r"/api/admin/explain/{path:[\s\S]*}"
 async def create_app(settings: FederationSettings) -> web.Application:
     """The application for `settings`; it owns what it opens until it is cleaned up."""
     app = web.Application(
-        middlewares=[request_id_middleware, error_middleware],
+        middlewares=[edge_middleware],
         client_max_size=MAX_REPORT_BYTES,
     )
     resources = AsyncExitStack()

@@ -21,20 +21,15 @@ SECURITY_HEADERS = {
 
 
 @web.middleware
-async def request_id_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Bind `request_id` (the caller's, if it is a plain one) to every log line of a request."""
-    given = request.headers.get("X-Request-ID", "")
-    request_id = given if given.isalnum() and len(given) <= 64 else secrets.token_hex(8)
-    token = REQUEST_ID.set(request_id)
-    try:
-        return await handler(request)
-    finally:
-        REQUEST_ID.reset(token)
+async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Name every log line's request; render a `ServiceError` as JSON, hide other errors.
 
-
-@web.middleware
-async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Render a `ServiceError` as JSON with its status; hide what anything else says."""
+    The request's id is the caller's, if it is a plain one. One middleware for both: each
+    one costs a request as much as looking up its route.
+    """
+    given = request.headers.get("X-Request-ID")
+    is_plain = given is not None and given.isalnum() and len(given) <= 64
+    token = REQUEST_ID.set(given if given and is_plain else secrets.token_hex(8))
     try:
         return await handler(request)
     except ServiceError as error:
@@ -42,17 +37,23 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400 or error.content_type == "application/json":
             raise
-        body = {
-            "code": f"http_{error.status}",
-            "message": _HTTP_SENTENCES.get(error.status, f"{error.reason}."),
-        }
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return web.json_response(body, status=error.status, headers=headers)
+        return _render(error)
     except ConnectionResetError:
         raise  # the client went away: there is nobody to answer
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path[:200])
         return error_response(ServiceError("Something went wrong on our side. It has been logged."))
+    finally:
+        REQUEST_ID.reset(token)
+
+
+def _render(error: web.HTTPException) -> web.Response:
+    body = {
+        "code": f"http_{error.status}",
+        "message": _HTTP_SENTENCES.get(error.status, f"{error.reason}."),
+    }
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    return web.json_response(body, status=error.status, headers=headers)
 
 
 _HTTP_SENTENCES = {

@@ -21,7 +21,7 @@ from binder_federation.config.providers import ProviderSettings
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.pages.render import Pages
-from binder_federation.runtime.web import error_middleware
+from binder_federation.runtime.web import edge_middleware
 
 DEADLINE_SECONDS = 10.0
 
@@ -112,7 +112,7 @@ class ScriptedFederation:
 
     def make_app(self, *, example: str | None = None) -> web.Application:
         """The application, with the real pages."""
-        app = web.Application(middlewares=[error_middleware])
+        app = web.Application(middlewares=[edge_middleware])
         pages = Pages(describe=describe, providers=PROVIDERS, version="0.0.0", example=example)
         add_page_routes(app, pages=pages)
         app.router.add_get("/build/{path:.*}", self._build)

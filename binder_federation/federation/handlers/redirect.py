@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from binder_federation.federation.context import FederationContext
+from binder_federation.federation.handlers.quick_redirect import QuickRedirect
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.federation.outcomes import nobody_error
 from binder_federation.federation.roster import Roster
@@ -26,15 +27,8 @@ async def redirect(context: FederationContext, request: LaunchRequest) -> web.Re
     path = placing.path(resolved)
     token = placing.sign(request, path, member)
     build_only = "&build_only=true" if request.is_build_only else ""
-    return web.Response(
-        status=307,
-        headers={
-            "Location": f"{member.public_url}/build/{path}?build_token={token}{build_only}",
-            # The answer holds a token, and the next one may name another member.
-            "Cache-Control": "no-store",
-            "Access-Control-Allow-Origin": "*",
-        },
-    )
+    location = f"{member.public_url}/build/{path}?build_token={token}{build_only}"
+    return QuickRedirect(location, now=context.clock())
 
 
 def member_origins(roster: Roster) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """`launch.mode: redirect`: the browser is sent to the member that was chosen."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -145,3 +146,33 @@ async def test_in_stream_mode_pages_connect_to_the_federation_alone(
     page = await federation.client.get(f"/v2/{PATH}")
 
     assert "connect-src 'self';" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("head", "stays"),
+    [
+        ("HTTP/1.1\r\nHost: a", True),
+        ("HTTP/1.1\r\nHost: a\r\nConnection: close", False),
+        ("HTTP/1.0\r\nConnection: keep-alive", True),
+        ("HTTP/1.0", False),
+    ],
+)
+async def test_the_answer_is_whole_for_every_kind_of_client(
+    redirecting: FederationServer, head: str, stays: bool
+) -> None:
+    url = urlsplit(redirecting.url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    async with asyncio.timeout(20):
+        writer.write(f"GET /build/{PATH} {head}\r\n\r\n".encode())
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if stays:  # nothing but the head was sent, so the next answer begins with its own
+            writer.write(f"GET /build/{PATH} {head}\r\n\r\n".encode())
+            assert (await reader.readline()).split()[1] == b"307"
+        else:
+            assert await reader.read() == b"", "nothing follows the head"
+    writer.close()
+
+    headers = {name.lower() for name in (line.partition(":")[0] for line in answer.splitlines())}
+    assert answer.splitlines()[0].split()[1] == "307"
+    assert headers >= {"location", "date", "content-length", "cache-control"}
+    assert {"x-content-type-options", "referrer-policy"} <= headers
