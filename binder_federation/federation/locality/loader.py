@@ -53,14 +53,12 @@ class MirrorLoader:
         may be begun anew.
         """
         self._touched.begin(self._waiting())
-        try:
-            for is_of_images in (True, False):
-                shards = await self._bucket_numbers(is_of_images)
-                for number, bucket_numbers in enumerate(shards):
-                    buckets = [Bucket(each, is_of_images) for each in bucket_numbers]
-                    await self._load_shard(number, buckets, today, is_of_images, is_whole_truth)
-        finally:
-            self._touched.end()
+        for is_of_images in (True, False):
+            shards = await self._bucket_numbers(is_of_images)
+            for number, bucket_numbers in enumerate(shards):
+                buckets = [Bucket(each, is_of_images) for each in bucket_numbers]
+                await self._load_shard(number, buckets, today, is_of_images, is_whole_truth)
+        self._touched.end()
 
     async def _load_shard(
         self, number: int, buckets: list[Bucket], today: int, is_of_images: bool, is_whole: bool

@@ -4,18 +4,18 @@ from collections.abc import Iterable
 
 
 class Touched:
-    """Remembers changes while a load is under way, and nothing otherwise."""
+    """Remembers changes from the start, and from the begin of a load, until one has ended."""
 
     def __init__(self) -> None:
-        self._facts: set[tuple[bytes, str]] | None = None
+        self._facts: set[tuple[bytes, str]] | None = set()
         self._members: set[str] = set()
 
     def begin(self, facts: Iterable[tuple[bytes, str]]) -> None:
-        """A load begins; `facts` are on their way to Redis."""
-        self._facts, self._members = set(facts), set()
+        """A load begins, or begins anew; `facts` are on their way to Redis."""
+        self._facts = (self._facts or set()) | set(facts)
 
     def end(self) -> None:
-        """The load is over."""
+        """All was read."""
         self._facts, self._members = None, set()
 
     def fact(self, key: bytes, member: str) -> None:

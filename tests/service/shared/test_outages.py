@@ -189,6 +189,24 @@ async def test_a_silent_redis_delays_a_start_by_its_deadline(
         assert await holders(late, 1) == set()
 
 
+async def test_an_inventory_before_the_facts_are_read_counts(
+    redis_server: RedisServer, proxy: DelayProxy
+) -> None:
+    """A member reports to a replica that could not read yet what others said of it before."""
+    settings = fresh(redis_server)
+    through_proxy = settings.model_validate(settings.model_dump() | {"url": proxy.url})
+    async with open_replica(settings) as one:
+        await one.store.replace_inventory("alpha", [record(1), record(2)], now=NOW)
+        await settle(one)
+        proxy.is_refusing = True
+        async with open_replica(through_proxy) as late:
+            await late.store.replace_inventory("alpha", [record(1)], now=NOW)
+            proxy.is_refusing = False
+            await settle(late)
+            assert await holders(late, 2) == set(), "what Redis had is older than the inventory"
+            await until_held(one, 2, set())
+
+
 async def test_who_missed_news_reads_the_facts_again(
     redis_server: RedisServer, proxy: DelayProxy
 ) -> None:
