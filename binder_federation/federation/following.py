@@ -21,6 +21,9 @@ from binder_federation.federation.launch_records.contract import (
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.25
+"""At first, and after each event."""
+MOST_POLL_SECONDS = 1.0
+"""While nothing happens: a replica may have to follow a thousand launches."""
 PATIENCE_SECONDS = 8.0
 """So long an owner that is there may take to write again what Redis lost: it looks for that
 every few seconds (`launch_records/opening.py`)."""
@@ -36,16 +39,18 @@ class Following:
         """Add the owner's events to the launch's log; ends with the final one, or `is_ours`."""
         loop = asyncio.get_running_loop()
         known_at = loop.time() if launch.log.last_number else float("-inf")
+        pause = POLL_SECONDS
         while not launch.log.is_finished:
             kept = await self._fetch(launch)
             if kept is not None:
                 known_at = loop.time()
                 launch.adopt(kept)
+                pause = POLL_SECONDS if kept.entries else min(pause * 1.5, MOST_POLL_SECONDS)
             is_lost = loop.time() - known_at > PATIENCE_SECONDS
             if await self._may_take(launch, kept, is_lost=is_lost):
                 launch.make_ours()
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(pause)
 
     async def _fetch(self, launch: Launch) -> KeptLaunch | None:
         after = launch.log.last_number

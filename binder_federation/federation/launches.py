@@ -185,8 +185,11 @@ class Launches:
             return
         log.info("launch_abandoned", launch=launch.id)
         launch.is_given_up = launch.is_ours
+        self._launches.pop(launch.id, None)
         if launch.task is not None:
             launch.task.cancel()
+        if launch.is_ours:  # whoever comes back for it, anywhere, may have it begun again
+            await self.records.release([launch])
 
     def _forget(self, launch: Launch) -> None:
         del self._launches[launch.id]

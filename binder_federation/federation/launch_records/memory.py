@@ -5,6 +5,7 @@ them. Several replicas in one process may share a board.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from binder_federation.federation.launch_records.contract import (
     KeptLaunch,
     Recorded,
 )
+
+MOST_RELEASED = 1000
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Board:
     """What the replicas of one process share."""
 
     posted: dict[str, _Posted] = field(default_factory=dict)
+    released: deque[str] = field(default_factory=deque)
+    """Launches that were nobody's, oldest first."""
     gone: set[str] = field(default_factory=set)
     """Replicas that are not alive."""
 
@@ -96,6 +101,11 @@ class MemoryLaunchRecords:
             posted = self._board.posted[launch.id]
             if posted.owner == self._id:
                 posted.owner = ""
+                self._board.released.append(launch.id)
+        while len(self._board.released) > MOST_RELEASED:
+            oldest = self._board.released.popleft()
+            if oldest in self._board.posted and not self._board.posted[oldest].owner:
+                del self._board.posted[oldest]
 
     async def is_followed(self, launch_id: str) -> bool:
         """Whether somebody asked for it a moment ago."""

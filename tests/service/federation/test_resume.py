@@ -1,8 +1,9 @@
 """A stream that is cut goes on where it was, as the same launch."""
 
 from binder_federation.binder.events import Phase
+from tests.support.eventually import eventually
 from tests.support.fake_member import FakeMember
-from tests.support.federation_server import FederationServer
+from tests.support.federation_server import FederationServer, running_federation
 
 
 async def test_a_cut_stream_goes_on_after_the_last_event_seen(
@@ -53,6 +54,29 @@ async def test_an_unknown_launch_begins_anew(federation: FederationServer) -> No
         seen = await federation.launch(headers={"Last-Event-ID": nonsense})
         assert seen.last.phase is Phase.READY
         assert seen.ids[0].endswith(":1")
+
+
+async def test_a_launch_that_was_given_up_begins_again_for_who_comes_back(
+    alpha: FakeMember, beta: FakeMember
+) -> None:
+    launch = {"resume_seconds": 0.001, "hold_seconds": 0.2}
+    async with running_federation([alpha, beta], launch=launch) as federation:
+        for member in (alpha, beta):
+            member.hold(Phase.LAUNCHING)
+        first = await federation.launch(most_events=3)
+
+        async def is_given_up() -> bool:
+            await federation.context.launches.tidy()
+            return federation.context.launches.under_way == 0
+
+        await eventually(is_given_up, what="the launch to be given up")
+        for member in (alpha, beta):
+            member.go_on()
+
+        rest = await federation.launch(headers={"Last-Event-ID": first.ids[-1]})
+
+        assert rest.last.phase is Phase.READY
+        assert rest.ids[-1].partition(":")[0] == first.ids[0].partition(":")[0]
 
 
 async def test_many_clients_of_one_repository_cause_one_build(
