@@ -1,4 +1,4 @@
-"""What every `LaunchRecords` does: in memory, and in a real Valkey."""
+"""What every `LaunchRecords` does: in memory, in a real Valkey and in a real Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,12 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from binder_federation.binder.errors import MemberUnreachable
 from binder_federation.binder.events import Event, Phase, failed_event
 from binder_federation.binder.spec import LaunchSpec
-from binder_federation.config.federation import RedisSettings
 from binder_federation.federation.event_log import EventLog
 from binder_federation.federation.launch_ids import MemberPosition
 from binder_federation.federation.launch_records.contract import (
@@ -29,7 +27,8 @@ from binder_federation.federation.shared.connection import open_connection
 from binder_federation.runtime.errors import Fault
 from binder_federation.runtime.tasks import BackgroundTasks
 from tests.support.eventually import eventually
-from tests.support.valkey import Valkey, running_valkey
+from tests.support.redis_fixtures import RedisServers
+from tests.support.redis_servers import RedisServer
 
 REQUEST = LaunchRequest(
     spec=LaunchSpec("gh", "owner/repository", "main"),
@@ -73,13 +72,15 @@ class Replicas:
         self._gone.add(replica.id)
 
 
-@pytest.fixture(params=["memory", "valkey"])
-async def replicas(request: pytest.FixtureRequest) -> AsyncIterator[Replicas]:
+@pytest.fixture(params=["memory", "valkey", "redis"])
+async def replicas(
+    request: pytest.FixtureRequest, redis_servers: RedisServers
+) -> AsyncIterator[Replicas]:
     if request.param == "memory":
         board = Board()
         yield Replicas(lambda name: make_memory_replica(name, board), board.gone)
         return
-    async with running_valkey() as server, redis_replicas(server) as found:
+    async with redis_replicas(redis_servers.get(request.param)) as found:
         yield found
 
 
@@ -91,7 +92,7 @@ def make_memory_replica(name: str, board: Board) -> Replica:
 
 
 @asynccontextmanager
-async def redis_replicas(server: Valkey) -> AsyncIterator[Replicas]:
+async def redis_replicas(server: RedisServer) -> AsyncIterator[Replicas]:
     gone: set[str] = set()
 
     async def is_alive(replica_id: str) -> bool:
@@ -102,7 +103,7 @@ async def redis_replicas(server: Valkey) -> AsyncIterator[Replicas]:
         connections = [
             await stack.enter_async_context(
                 open_connection(
-                    RedisSettings(url=SecretStr(server.url)),
+                    server.settings(deadline_seconds=0.5),
                     tasks=tasks,
                     registry=CollectorRegistry(),
                 )
@@ -264,46 +265,52 @@ async def test_it_is_known_who_is_gone(replicas: Replicas) -> None:
     assert not await other.records.is_alive(third.id)
 
 
-async def test_of_a_long_log_the_last_lines_are_kept_and_keys_end() -> None:
-    async with running_valkey() as server, redis_replicas(server) as replicas:
+async def test_of_a_long_log_the_last_lines_are_kept_and_keys_end(
+    redis_server: RedisServer,
+) -> None:
+    async with redis_replicas(redis_server) as replicas:
         ours, other = replicas.make("one"), replicas.make("two")
         launch = Told()
         launch.tell(900)
         ours.records.changed(launch)
         kept = await fetched(other, launch)
         assert kept.entries[0].number > 300, "not all of a long log is written"
-        keys = await server.keys("*launch*")
+        client = redis_server.client()
+        keys = client.keys("*launch*")
         assert len(keys) == 2
         for key in keys:
-            assert 3_600_000 < await server.lifetime_ms(key) <= 4_800_000, "a running launch's"
+            assert 3_600_000 < client.pttl(key) <= 4_800_000, "a running launch's"
         launch.log.append(Event(Phase.READY, "ready\n"))
         ours.records.changed(launch)
         await fetched(other, launch)
         for key in keys:
-            assert 1_100_000 < await server.lifetime_ms(key) <= 1_200_000, "20 minutes"
+            assert 1_100_000 < client.pttl(key) <= 1_200_000, "20 minutes"
+        client.close()
 
 
-async def test_what_redis_lost_is_written_again_and_an_outage_stops_nobody() -> None:
-    async with running_valkey() as server, redis_replicas(server) as replicas:
+async def test_what_redis_lost_is_written_again_and_an_outage_stops_nobody(
+    redis_server: RedisServer,
+) -> None:
+    async with redis_replicas(redis_server) as replicas:
         ours, other = replicas.make("one"), replicas.make("two")
         launch = Told()
         launch.tell(3)
         ours.records.changed(launch)
         await fetched(other, launch)
 
-        await server.flush()
+        redis_server.flush()
         launch.tell(1)
         ours.records.changed(launch)
         kept = await fetched(other, launch)
         assert [entry.number for entry in kept.entries] == [1, 2, 3, 4], "whole, not the news only"
 
-        await server.stop()
+        redis_server.stop()
         launch.tell(1)
         ours.records.changed(launch)
         with pytest.raises(RecordsUnavailable):
             await other.records.fetch(launch.id)
         await ours.records.release([])
-        await server.start()
+        redis_server.start()
 
         async def is_known() -> bool:
             try:
