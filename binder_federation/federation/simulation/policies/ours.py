@@ -125,9 +125,9 @@ class OursPolicy(Policy):
             return
         self._planned_at[image.id] = now
         wanted = count_members_wanted(
+            fleet,
             arrivals_per_second=rate.per_second,
             session_seconds=self._knowledge.session_seconds,
-            quota=fleet.capacity / len(fleet.members),
         )
         if wanted <= len(view.tiers):
             return  # the plan would come to the same, only slower
