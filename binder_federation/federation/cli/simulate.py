@@ -189,7 +189,7 @@ def _add_fleet(parser: argparse.ArgumentParser) -> None:
         "--utilisation",
         type=_share,
         default=FLEET.utilisation,
-        help="of all slots in the mean, when --slots does not say how many (default: 0.4)",
+        help="of all slots in the mean, when --slots does not say how many (default: %(default)s)",
     )
     group.add_argument("--build-slots", type=_count, default=FLEET.build_slots, help="(default: 4)")
     group.add_argument(

@@ -288,9 +288,7 @@ class Engine:
             lost[Loss.LOAD] += load
             bound = self._bound[number]
             if build is None:
-                lost[Loss.PULL] += pull
-                if bound:  # it found the image earlier than the bound's build would end
-                    lost[Loss.FIRST_BUILD] -= bound
+                lost[Loss.PULL] += pull - bound  # the bound's: it joined the image's first pull
             else:
                 self._tally_build(build, taken_at, pull, bound)
 
@@ -298,9 +296,10 @@ class Engine:
         lost = self._tally.lost_seconds
         queue = max(0.0, build.started_at - taken_at)
         lost[Loss.QUEUE] += queue
-        lost[Loss.PULL_AFTER_BUILD] += pull
+        needed = min(pull, bound)  # the bound pulls an image after its first build, too
+        lost[Loss.PULL_AFTER_BUILD] += pull - needed
         loss = Loss.DUPLICATE_BUILD if build.is_duplicate else Loss.FIRST_BUILD
-        lost[loss] += build.done_at - taken_at - queue - bound
+        lost[loss] += build.done_at - taken_at - queue - (bound - needed)
 
     def _sample(self, *, now: float) -> None:
         shares = [member.utilisation for member in self._members if member.is_up]
