@@ -9,8 +9,8 @@ import hashlib
 import hmac
 import json
 from binascii import b2a_base64
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import jwt
 
@@ -23,8 +23,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _HEADER = b2a_base64(b'{"alg":"HS256","typ":"JWT"}', newline=False).rstrip(b"=")
 
 
-@dataclass(frozen=True, slots=True)
-class BuildClaims:
+class BuildClaims(NamedTuple):
     """What a build token says."""
 
     audience: str

@@ -6,6 +6,7 @@ is the stream's only event (docs/decisions/0002-errors-of-the-event-stream.md).
 """
 
 import asyncio
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 import structlog
@@ -39,6 +40,7 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
     "Access-Control-Max-Age": "86400",
 }
+NO_QUERY: Mapping[str, str] = {}
 RECONNECT_SOON = b"retry: 200\n\n"
 """For an EventSource whose launch goes on at another replica; it waits seconds otherwise."""
 
@@ -97,7 +99,8 @@ def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
     raw_path = raw_path_after(request, "/build/")
     spec = context.repositories.parse(raw_path)
     _, raw_spec = split_path(raw_path)
-    avoid = request.query.get("avoid", "")
+    query = request.query if "?" in request.raw_path else NO_QUERY
+    avoid = query.get("avoid", "")
     return LaunchRequest(
         spec=spec,
         raw_spec=raw_spec,
@@ -105,7 +108,7 @@ def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
         launch_host=public_url(request, context.settings.public_url),
         origin=request.headers.get("Origin", ""),
         avoid=frozenset(unquote(name) for name in avoid.split(",") if name),
-        is_build_only=request.query.get("build_only", "").lower() == "true",
+        is_build_only=query.get("build_only", "").lower() == "true",
     )
 
 
