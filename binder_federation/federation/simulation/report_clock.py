@@ -5,8 +5,6 @@ at random, and is known there alone. Worked out when asked for: most reports of 
 member are never looked at.
 """
 
-from math import floor
-
 from binder_federation.federation.simulation.draws import rng_for
 from binder_federation.federation.simulation.settings import FleetSettings
 
@@ -33,14 +31,16 @@ class ReportClock:
         The first is minus infinity when none of the last few reached this replica.
         """
         at = now - self._delay
-        number = floor(at / self._every - self._phase(member))
-        if self._time(member, number) > at:
+        number = int(at / self._every - self._phase(member))
+        next_at = self._time(member, number)
+        if next_at > at:  # it is late by its jitter: the one before is the last
             number -= 1
-        next_at = self._time(member, number + 1) + self._delay
+        else:
+            next_at = self._time(member, number + 1)
         for back in range(self._back):
             if self._reaches(member, number - back, replica):
-                return self._time(member, number - back), next_at
-        return float("-inf"), next_at
+                return self._time(member, number - back), next_at + self._delay
+        return float("-inf"), next_at + self._delay
 
     def next_arrival(self, member: int, replica: int, now: float) -> float:
         """When the replica knows what changes at the member now.
@@ -48,7 +48,7 @@ class ReportClock:
         Images that change are reported at once; a replica that this report does not reach
         hears of them with the next one that does.
         """
-        number = floor(now / self._every - self._phase(member)) + 1
+        number = int(now / self._every - self._phase(member)) + 1
         if self._replicas == 1 or self._reaches(member, -number, replica):
             return now + self._delay
         while not self._reaches(member, number, replica) or self._time(member, number) < now:

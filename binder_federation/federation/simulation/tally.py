@@ -19,6 +19,7 @@ class Loss(StrEnum):
     """The image's first build took longer than the bound's: no rebuild where it could be one."""
     DUPLICATE_BUILD = "duplicate_build"
     """It waited for a build of an image that was, or was being, built already."""
+    PULL_AFTER_BUILD = "pull_after_build"
     """Of a duplicate build, or of a first one that should have been a rebuild."""
     PULL = "pull"
     """The image was in a registry, and not on the member's machines."""
