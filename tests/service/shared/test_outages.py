@@ -87,6 +87,7 @@ async def test_a_stopped_redis_stops_nothing(redis_server: RedisServer) -> None:
         await settle(one)
         await until_held(other, 1, {"alpha"})
         redis_server.stop()
+        await one.store.note_image("gamma", record(3), now=NOW)  # its write is the first to fail
         async with asyncio.timeout(HANGS_SECONDS):
             await until_open(one)
             await until_open(other)
@@ -104,6 +105,7 @@ async def test_a_stopped_redis_stops_nothing(redis_server: RedisServer) -> None:
         await until_usable(one)
         await until_usable(other)
         await until_held(other, 1, {"beta"})
+        await until_held(other, 3, {"gamma"})
 
 
 async def test_after_a_flush_facts_and_leases_come_back(redis_server: RedisServer) -> None:

@@ -97,6 +97,13 @@ async def test_an_image_that_the_mirror_lacks_is_read_at_once(one: Shared, other
     assert await holders(other, 1) == {"alpha"}, "one read should have found the image in Redis"
 
 
+async def test_what_is_gone_is_not_read_back(one: Shared) -> None:
+    await one.store.note_image("alpha", record(1), now=NOW)
+    await settle(one)
+    await one.store.forget_image("alpha", key(1))
+    assert await holders(one, 1) == set(), "Redis has not heard yet that the image is gone"
+
+
 async def test_two_replicas_agree_who_builds(one: Shared, other: Shared) -> None:
     first = await one.store.take_lease(key(1), "alpha", now=NOW)
     second = await other.store.take_lease(key(1), "beta", now=NOW + 1)
