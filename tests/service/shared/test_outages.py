@@ -45,6 +45,12 @@ async def is_usable(shared: Shared) -> bool:
     return not shared.redis.is_open
 
 
+async def has_failed(shared: Shared, kind: str) -> bool:
+    assert shared.redis is not None
+    samples = [each for metric in shared.redis.metrics.failed.collect() for each in metric.samples]
+    return any(each.labels["kind"] == kind and each.value for each in samples)
+
+
 async def until_usable(shared: Shared) -> None:
     await eventually(lambda: is_usable(shared), what="the breaker to close again")
 
@@ -87,7 +93,8 @@ async def test_a_stopped_redis_stops_nothing(redis_server: RedisServer) -> None:
         await settle(one)
         await until_held(other, 1, {"alpha"})
         redis_server.stop()
-        await one.store.note_image("gamma", record(3), now=NOW)  # its write is the first to fail
+        await one.store.note_image("gamma", record(3), now=NOW)
+        await eventually(lambda: has_failed(one, "facts"), what="the write of a fact to fail")
         async with asyncio.timeout(HANGS_SECONDS):
             await until_open(one)
             await until_open(other)
