@@ -19,6 +19,8 @@ class LaunchRequest:
     avoid: frozenset[str] = frozenset()
     """Members that the visitor does not want to try again."""
     is_build_only: bool = False
+    prefer: str = ""
+    """The member where the visitor was before, if any."""
 
     @property
     def path(self) -> str:

@@ -90,7 +90,13 @@ class Placing:
     ) -> Decision:
         fleet = self._fleet.snapshot(now=now)
         decide = partial(
-            choose, fleet, image, now=now, rng=self._rng, settings=self._health_settings
+            choose,
+            fleet,
+            image,
+            now=now,
+            rng=self._rng,
+            prefer=request.prefer or None,
+            settings=self._health_settings,
         )
         avoided = request.avoid - tried
         decision = decide(exclude=tried | avoided)

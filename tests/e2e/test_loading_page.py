@@ -50,6 +50,17 @@ async def test_a_launch_ends_at_the_file_that_was_asked_for(
     await expect(page.get_by_role("heading")).to_have_text("A notebook server")
 
 
+async def test_who_starts_again_asks_for_the_member_of_before(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    launch = await open_link(page, federation)
+    await launch.say(Phase.BUILT, "Found built image, launching...", member="alpha")
+    await end_ready(launch, federation)
+    await page.wait_for_url(f"{federation.url}/user/me/**")
+    again = await open_link(page, federation)
+    assert again.query == {"prefer": "alpha"}
+
+
 async def test_a_link_cannot_lead_away_from_the_server(
     page: Page, federation: ScriptedFederation
 ) -> None:

@@ -41,6 +41,7 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Max-Age": "86400",
 }
 NO_QUERY: Mapping[str, str] = {}
+MEMBER_NAME_LENGTH = 63
 RECONNECT_SOON = b"retry: 200\n\n"
 """For an EventSource whose launch goes on at another replica; it waits seconds otherwise."""
 
@@ -109,6 +110,7 @@ def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
         origin=request.headers.get("Origin", ""),
         avoid=frozenset(unquote(name) for name in avoid.split(",") if name),
         is_build_only=query.get("build_only", "").lower() == "true",
+        prefer=query.get("prefer", "")[:MEMBER_NAME_LENGTH],
     )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from binder_federation.binder.events import Phase
+from binder_federation.binder.messages import ImageRecord
 from tests.support.fake_member import Failure, FakeMember
 from tests.support.federation_server import FederationServer, Seen
 
@@ -143,3 +144,16 @@ async def test_a_member_that_goes_away_while_building_is_replaced(
 
     assert seen.last.phase is Phase.FAILED, "both fail"
     assert "2 members were tried" in seen.last.message
+
+
+async def test_a_visitor_stays_where_it_was_before(federation: FederationServer) -> None:
+    context = federation.context
+    spec = context.repositories.parse(LAUNCH)
+    record = ImageRecord(key=spec.image_key("1" * 40), repository=spec.affinity_key)
+    for name in ("alpha", "beta"):
+        await context.shared.store.note_image(name, record, now=context.clock())
+    for name in ("alpha", "beta"):
+        seen = await federation.launch(query=f"?prefer={name}")
+        assert seen.last.fields["member"] == name
+    nowhere = await federation.launch(query="?prefer=nobody-of-that-name")
+    assert nowhere.phases[-1] == "ready"

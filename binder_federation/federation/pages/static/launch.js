@@ -8,6 +8,7 @@
 import { BuildLog } from "./build-log.js";
 import { Countdown } from "./countdown.js";
 import { describeFailure } from "./failure.js";
+import { recallMember, rememberMember } from "./last-member.js";
 import { LaunchStream } from "./launch-stream.js";
 import { LaunchView } from "./launch-view.js";
 import { Progress } from "./progress.js";
@@ -75,6 +76,9 @@ function start(lastEventId = "") {
 function buildUrl() {
   const query = new URLSearchParams(location.search);
   query.delete("avoid");
+  query.delete("prefer");
+  const before = recallMember(config.buildPath);
+  if (before && !avoided.has(before)) query.set("prefer", before);
   if (avoided.size > 0) query.set("avoid", [...avoided].join(","));
   const text = query.toString();
   return text ? `${config.buildPath}?${text}` : config.buildPath;
@@ -121,6 +125,7 @@ function open(event) {
     return;
   }
   stop();
+  rememberMember(config.buildPath, member);
   progress.enter("ready");
   view.showPhase({ words: "Ready, opening your server", steps: progress.steps, phase: "ready" });
   view.showProgress(1, "Ready", "");
