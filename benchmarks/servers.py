@@ -28,6 +28,17 @@ def cores() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
+def pinned_to(core: int) -> Iterator[None]:
+    """Keep this process on `core` meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
 def python_server(arguments: Sequence[str], *, port: int, core: int) -> Iterator[int]:
     """Run `python arguments…` on `core` until it listens at `port`; its pid."""
     process = subprocess.Popen([sys.executable, *arguments])
