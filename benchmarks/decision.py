@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from benchmarks.rounds import Pairs, percentile
 from benchmarks.rows import Row
+from benchmarks.servers import cores, pinned_to
 from benchmarks.sizes import Sizes
 from binder_federation.binder.messages import ImageRecord, LoadRecord, Report, Tier
 from binder_federation.binder.resolver import ResolvedSpec
@@ -76,7 +77,8 @@ class _Taken:
 
 def run(sizes: Sizes) -> list[Row]:
     """Measure each size of the fleet in turn."""
-    return [row for members in MOST_MICROSECONDS for row in asyncio.run(_measure(members, sizes))]
+    with pinned_to(cores()[0]):
+        return [row for count in MOST_MICROSECONDS for row in asyncio.run(_measure(count, sizes))]
 
 
 async def _measure(members: int, sizes: Sizes) -> list[Row]:

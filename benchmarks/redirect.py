@@ -7,7 +7,6 @@ yardstick runs on the federation's core, in turn with it.
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from benchmarks import fleet
 from benchmarks.load import Load, generate_load, get_request
 from benchmarks.rounds import Pairs
 from benchmarks.rows import Row
-from benchmarks.servers import cores, cpu_seconds, find_port, python_server
+from benchmarks.servers import cores, cpu_seconds, find_port, pinned_to, python_server
 from benchmarks.sizes import Sizes
 from binder_federation.binder.spec import LaunchSpec
 
@@ -29,7 +28,9 @@ MOST_P99_RATIO = 2.0
 
 def run(sizes: Sizes) -> list[Row]:
     """Measure; takes about `2 × rounds × round_seconds`."""
-    return asyncio.run(_run(sizes))
+    measured, measuring = cores()
+    with pinned_to(measuring):
+        return asyncio.run(_run(sizes, measured=measured))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,7 @@ class _Server:
         return _Round(load, (cpu_seconds(self.pid) - before) / load.count)
 
 
-async def _run(sizes: Sizes) -> list[Row]:
-    measured, measuring = cores()
-    os.sched_setaffinity(0, {measuring})
+async def _run(sizes: Sizes, *, measured: int) -> list[Row]:
     members = [fleet.Member(f"member-{letter}") for letter in "abc"]
     specs = [make_spec(number) for number in range(sizes.repositories)]
     for number, member in enumerate(members):  # each image at one or three of the members

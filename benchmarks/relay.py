@@ -8,7 +8,6 @@ it is in both.
 """
 
 import asyncio
-import os
 import resource
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from benchmarks import fleet
 from benchmarks.redirect import build_path, make_spec
 from benchmarks.rounds import percentile
 from benchmarks.rows import Row
-from benchmarks.servers import cores, cpu_seconds, resident_bytes
+from benchmarks.servers import cores, cpu_seconds, pinned_to, resident_bytes
 from benchmarks.sizes import Sizes
 from benchmarks.ticking_member import TickingMember, ticking_member
 from benchmarks.watchers import Seen, Watchers
@@ -40,12 +39,12 @@ class _Relayed:
 def run(sizes: Sizes) -> list[Row]:
     """Measure; takes about twice `stream_seconds`."""
     _allow_many_files()
-    return asyncio.run(_run(sizes))
-
-
-async def _run(sizes: Sizes) -> list[Row]:
     measured, measuring = cores()
-    os.sched_setaffinity(0, {measuring})
+    with pinned_to(measuring):
+        return asyncio.run(_run(sizes, measured=measured))
+
+
+async def _run(sizes: Sizes, *, measured: int) -> list[Row]:
     async with ticking_member() as member:
         before = await _watch_directly(member, sizes, seconds=sizes.stream_seconds / 2)
         relayed = await _watch_relayed(member, sizes, core=measured)

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 
+WIDTH_OF_A_FILE = 140
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One figure. `yardstick` is the same of the thing it is compared with, in `unit`."""
@@ -43,7 +46,9 @@ def print_table(results: Mapping[str, Sequence[Row]]) -> None:
         for row in rows:
             table.add_row(benchmark, row.name, *_figures(row), row.target, _mark(row))
         table.add_section()
-    Console(width=None).print(table)
+    console = Console()
+    console = console if console.is_terminal else Console(width=WIDTH_OF_A_FILE)
+    console.print(table)
 
 
 def write_json(path: Path, results: Mapping[str, Sequence[Row]], *, is_quick: bool) -> None:
