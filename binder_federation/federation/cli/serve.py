@@ -1,8 +1,10 @@
 """`binderfed serve`: one federation replica, from a YAML file."""
 
 import argparse
+import gc
 import os
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Federation at http://{settings.host}:{settings.port}", file=sys.stderr)
     try:
         web.run_app(
-            create_app(settings),
+            _serving(create_app(settings)),
             host=settings.host,
             port=settings.port,
             print=None,
@@ -87,3 +89,16 @@ def run(arguments: argparse.Namespace) -> int:
             advice="Choose another one with --port.",
         ) from error
     return 0
+
+
+async def _serving(made: Awaitable[web.Application]) -> web.Application:
+    """The application, which leaves what was there before it out of garbage collections."""
+    app = await made
+    app.on_startup.append(_freeze)
+    return app
+
+
+async def _freeze(_app: web.Application) -> None:
+    # A collection of the whole heap stops every stream; modules and settings are no garbage.
+    gc.collect()
+    gc.freeze()
