@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-
 WIDTH_OF_A_FILE = 140
 
 
