@@ -3,27 +3,21 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from binder_federation.federation.core.choose import (
     Decision,
     choose,
-    consider,
     explain_refusals,
 )
 from binder_federation.federation.core.cost import LocalityTier
-from binder_federation.federation.core.eligible import Refusal, eligible
+from binder_federation.federation.core.eligible import Refusal
 from binder_federation.federation.core.phrases import Reason
-from binder_federation.federation.core.rendezvous import rank_members
 from binder_federation.federation.core.snapshot import Estimates, Fleet, ImageView, Load
 from binder_federation.health.state import MemberState
 from tests.unit.core.fleets import (
     NOW,
     SETTINGS,
-    fleets,
     idle_fleet,
-    images,
     make_fleet,
     make_image,
     make_member,
@@ -357,82 +351,3 @@ def test_fifty_new_repositories_spread_over_idle_members() -> None:
     fleet = idle_fleet("alpha", "beta", "gamma")
     chosen = {decide(fleet, make_image(f"gh/owner/{number}")).member for number in range(50)}
     assert chosen == {"alpha", "beta", "gamma"}
-
-
-# A large fleet
-
-
-def large_fleet(count: int = 200) -> Fleet:
-    return idle_fleet(*(f"m{number}" for number in range(count)))
-
-
-def test_a_large_fleet_is_not_considered_whole() -> None:
-    fleet = large_fleet()
-    image = make_image(node=[f"m{number}" for number in range(100)], built=["m150"])
-    found = eligible(fleet, now=NOW, settings=SETTINGS)
-    considered = consider(fleet.members, found, image, rng=make_rng())
-    names = {member.name for member in considered}
-    assert len(names) == len(considered)
-    assert 16 <= len(names) <= 16 + 4 + 2
-    top = {member.name for member in rank_members(fleet.members, image.affinity_key)[:4]}
-    assert top <= names
-
-
-def test_the_nearest_holders_are_considered_first() -> None:
-    fleet = large_fleet()
-    image = make_image(
-        registry=[f"m{number}" for number in range(100)], node=["m190", "m191"], built=["m192"]
-    )
-    found = eligible(fleet, now=NOW, settings=SETTINGS)
-    names = {member.name for member in consider(fleet.members, found, image, rng=make_rng())}
-    assert {"m190", "m191"} <= names
-
-
-def test_a_large_fleet_finds_its_one_holder() -> None:
-    decision = decide(large_fleet(), make_image(node=["m177"]))
-    assert (decision.member, decision.reason) == ("m177", Reason.HAS_IMAGE)
-
-
-def test_replicas_of_a_large_fleet_agree_on_a_new_image() -> None:
-    fleet, image = large_fleet(), make_image("gh/owner/new")
-    first = rank_members(fleet.members, "gh/owner/new")[0].name
-    assert {decide(fleet, image, seed=seed).member for seed in range(20)} == {first}
-
-
-# What holds always
-
-
-@given(fleet=fleets(), image=images(), exclude=st.frozensets(st.sampled_from(["m0", "m1", "m2"])))
-def test_never_a_refused_member_and_never_nobody_when_somebody_may(
-    fleet: Fleet, image: ImageView, exclude: frozenset[str]
-) -> None:
-    decision = decide(fleet, image, exclude=exclude)
-    found = eligible(fleet, now=NOW, exclude=exclude, settings=SETTINGS)
-    assert (decision.member is None) == (not found.members)
-    assert decision.member not in found.refused
-    assert decision.member not in exclude
-    assert not {candidate.member for candidate in decision.costs} & found.refused.keys()
-    assert decision.phrase
-    assert not decision.phrase.endswith(".")
-
-
-@settings(max_examples=40)
-@given(fleet=fleets(), image=images(), seed=st.integers(0, 5))
-def test_the_same_input_gives_the_same_decision(fleet: Fleet, image: ImageView, seed: int) -> None:
-    assert decide(fleet, image, seed=seed) == decide(fleet, image, seed=seed)
-
-
-@settings(max_examples=50)
-@given(fleet=fleets(), image=images())
-def test_the_choice_is_within_a_second_of_the_least_cost(fleet: Fleet, image: ImageView) -> None:
-    decision = decide(fleet, image)
-    totals = [candidate.cost.total for candidate in decision.costs]
-    if totals:
-        assert totals[0] <= min(totals) + 1.0
-
-
-@settings(max_examples=50)
-@given(fleet=fleets(max_size=8), image=images())
-def test_the_order_of_the_members_does_not_matter(fleet: Fleet, image: ImageView) -> None:
-    backwards = Fleet(fleet.members[::-1])
-    assert decide(fleet, image).member == decide(backwards, image).member
