@@ -3,8 +3,9 @@
 from math import exp
 from typing import NamedTuple
 
-MEMORY_SECONDS = 600.0
-"""What came so long ago counts for a third of what comes now."""
+MEMORY_SECONDS = 1500.0
+"""What came so long ago counts for a third of what comes now. It is about as long as a session
+lasts: then rate × session are those that run now, and a burst is not taken for a flood."""
 
 
 class Rate(NamedTuple):

@@ -40,7 +40,7 @@ async def test_a_hot_image_is_built_ahead_at_the_other_member(
 ) -> None:
     async with running_federation([alpha, beta], copies=QUICK) as federation:
         await report_load(federation, alpha, beta, capacity=10)
-        first = {(await federation.launch()).last.fields["member"] for _ in range(4)}
+        first = {(await federation.launch()).last.fields["member"] for _ in range(8)}
         assert len(first) == 1, "until the copy is there all go where the image is"
 
         async def is_copied() -> bool:
@@ -63,7 +63,7 @@ async def test_a_copy_that_fails_is_not_tried_again_and_again(
         first = (await federation.launch()).last.fields["member"]
         other = beta if first == "alpha" else alpha
         other.fail_next(Failure.BUILD_FAILS, Failure.BUILD_FAILS)
-        for _ in range(4):
+        for _ in range(8):
             await federation.launch()
 
         async def has_failed() -> bool:

@@ -66,10 +66,10 @@ def test_a_hot_image_is_known_with_its_source_where_it_was_launched() -> None:
     here.wire.hear = lambda body: there.decisions.hear(body, now=NOW)
     for _ in range(10):
         here.decisions.sent("alpha", RESOLVED, now=NOW)
-    [hot] = here.arrivals.hot(above_per_second=0.01, now=NOW)
+    [hot] = here.arrivals.hot(above_per_second=0.005, now=NOW)
     assert hot.resolved == RESOLVED
     assert list(there.arrivals.hot(above_per_second=0.01, now=NOW)) == []
-    assert list(here.arrivals.hot(above_per_second=0.1, now=NOW)) == []
+    assert list(here.arrivals.hot(above_per_second=0.01, now=NOW)) == []
 
 
 def test_images_that_nobody_asked_for_longest_are_forgotten() -> None:
