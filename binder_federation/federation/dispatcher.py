@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import inf
 
 import structlog
 from yarl import URL
@@ -50,6 +51,8 @@ class _Attempt:
     decision: Decision
     member: str
     is_resumed: bool = False
+    decided_at: float = inf
+    """When, if this replica did."""
 
 
 class Dispatcher:
@@ -137,11 +140,12 @@ class Dispatcher:
         """A new attempt; None when nobody may take the launch, which then has failed."""
         failures = launch.failures
         tried = frozenset(failure.member for failure in failures)
+        decided_at = self._clock()
         decision = await self._placing.place(launch.request, resolved, tried=tried)
         if decision.member is None:
             launch.tell(final_failure(failures, decision.refused))
             return None
-        attempt = _Attempt(len(failures) + 1, decision, decision.member)
+        attempt = _Attempt(len(failures) + 1, decision, decision.member, decided_at=decided_at)
         launch.note_course(Course(attempt.member, attempt.number, decision.phrase))
         return attempt
 
@@ -165,7 +169,9 @@ class Dispatcher:
         except ServiceError as error:
             failure = FailedAttempt(attempt.member, failed_event(error), error.fault)
             self._dismiss(launch)
-        await self._lessons.attempt_ended(resolved.image_key, attempt.member, failure)
+        await self._lessons.attempt_ended(
+            resolved, attempt.member, failure, decided_at=attempt.decided_at
+        )
         if failure is None and not attempt.is_resumed:
             self._lessons.timed(attempt.member, stopwatch)
         self._metrics.count_attempt(attempt.member, failure, self._clock() - started_at)

@@ -8,7 +8,6 @@ health, and a broken stream asks for a probe at once.
 from binder_federation.binder.events import Event, Phase
 from binder_federation.binder.messages import ImageRecord, Tier
 from binder_federation.binder.resolver import ResolvedSpec
-from binder_federation.binder.spec import ImageKey
 from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.core.snapshot import ImageView
 from binder_federation.federation.decisions import Decisions
@@ -77,20 +76,37 @@ class Lessons:
             self._learned.observe(member, work, seconds)
 
     async def attempt_ended(
-        self, key: ImageKey, member: str, failure: FailedAttempt | None
+        self,
+        resolved: ResolvedSpec,
+        member: str,
+        failure: FailedAttempt | None,
+        *,
+        decided_at: float,
     ) -> None:
-        """An attempt is over: who failed no longer builds, and one that broke is probed."""
+        """An attempt that was decided then is over: who failed no longer builds, and one that
+        broke is probed."""
         if failure is None:
             self._monitor.observe_outcome(member, is_success=True)
             return
         self._decisions.gone(member)
-        await self._store.release_lease(key, member)
         if failure.is_quota:
             self._note_full(member, failure)
-        elif failure.fault is Fault.MEMBER:
+            await self._release_own_lease(resolved, member, decided_at)
+            return
+        await self._store.release_lease(resolved.image_key, member)
+        if failure.fault is Fault.MEMBER:
             self._monitor.observe_outcome(member, is_success=False)
         if failure.event.fields.get("code") == "member_unreachable":
             self._monitor.probe_soon(member)
+
+    async def _release_own_lease(
+        self, resolved: ResolvedSpec, member: str, decided_at: float
+    ) -> None:
+        """A member without room may be building the image for those who came earlier."""
+        key = resolved.image_key
+        facts = await self._store.facts(key, resolved.spec.affinity_key, now=decided_at)
+        if facts.building_since.get(member, 0.0) >= decided_at:
+            await self._store.release_lease(key, member)
 
     def _note_full(self, member: str, failure: FailedAttempt) -> None:
         if failure.is_whole_member_full:

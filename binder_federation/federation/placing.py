@@ -8,7 +8,7 @@ visitors of one new repository go to one member.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
@@ -79,7 +79,7 @@ class Placing:
             lease = await self._lessons.lease(decision, image, now=now)
             if lease is None:
                 break
-            image = replace(image, building_since={lease.member: lease.since})
+            image = image._replace(building_since={lease.member: lease.since})
         if decision.member is not None:
             self._lessons.sent(resolved, decision.member, now=now)
         self._metrics.count_decision(decision)

@@ -1,7 +1,5 @@
 """Going on with a launch at the member where it is: the decision was made by somebody else."""
 
-from dataclasses import replace
-
 from binder_federation.federation.core.choose import Decision, rank_candidates
 from binder_federation.federation.core.eligible import Refusal
 from binder_federation.federation.core.phrases import Reason
@@ -22,8 +20,7 @@ def decide_to_stay(preview: Preview, course: Course) -> Decision | None:
         return None
     if not course.is_certain and preview.decision.refused.get(course.member) in _RULED_OUT:
         return None
-    return replace(
-        preview.decision,
+    return preview.decision._replace(
         member=course.member,
         phrase=course.phrase or f"{course.member} is at it already",
         reason=Reason.TOOK_OVER,

@@ -41,6 +41,7 @@ from binder_federation.runtime.tasks import BackgroundTasks
 log = structlog.get_logger(__name__)
 
 JITTER = 0.2
+MOST_PROBES_AT_ONCE = 64
 SOONEST_SHARE = 0.1
 """Asked-for probes keep this share of the usual interval apart: failures that come
 together are one piece of evidence, not five."""
@@ -94,6 +95,7 @@ class HealthMonitor:
         self._tally = Tally()
         self._suspicion = SelfSuspicion()
         self._reviews: asyncio.Task[None] | None = None
+        self._turns = asyncio.Semaphore(MOST_PROBES_AT_ONCE)
 
     def watch(self, name: str, url: str, *, is_draining: bool = False) -> None:
         """Probe the member at `url` from now on; another address than before starts anew."""
@@ -199,7 +201,9 @@ class HealthMonitor:
     async def _ask(self, watched: _Watched) -> ProbeResult:
         timeout_seconds = self._settings.probe_timeout_seconds
         try:
-            return await probe(self._client, watched.url, timeout_seconds=timeout_seconds)
+            # The client's pool looks at all that wait for each that comes: the line is kept here.
+            async with self._turns:
+                return await probe(self._client, watched.url, timeout_seconds=timeout_seconds)
         except Exception:
             # Whatever it is, nobody saw that the member is well, and the watch goes on.
             log.exception("probe_crashed", member=watched.name)

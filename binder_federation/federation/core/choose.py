@@ -14,8 +14,7 @@ image, or is building it, members that would have to build are not considered
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from binder_federation.config.federation import HealthSettings
 from binder_federation.federation.core.cost import (
@@ -57,16 +56,14 @@ class Rng(Protocol):
         """`k` different elements."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A member that was considered, and what the launch would cost there."""
 
     member: str
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Where a launch goes and why. `member` is None when nobody may take it."""
 
     member: str | None
@@ -131,18 +128,17 @@ def explain_refusals(fleet: Fleet, decision: Decision) -> tuple[str, ...]:
 
 def _spare_builds(fleet: Fleet, found: Eligibility, image: ImageView) -> Sequence[MemberView]:
     """Those that hold the image or are building it, if one of them is well and has room."""
-    near = [
-        fleet.by_name[name]
-        for name in {**image.tiers, **image.building_since}
-        if name in fleet.by_name and name not in found.refused
-    ]
-    has_room = any(
-        member.state.is_well
-        and not member.is_ejected
-        and find_utilisation(member, fleet.utilisation) < ROOM_UTILISATION
-        for member in near
-    )
-    return near if has_room else ()
+    by_name, refused, busy = fleet.by_name, found.refused, fleet.utilisation
+    names = {**image.tiers, **image.building_since} if image.building_since else image.tiers
+    near = [by_name[name] for name in names if name in by_name and name not in refused]
+    for member in near:
+        if find_utilisation(member, busy) < ROOM_UTILISATION and _is_well(member):
+            return near
+    return ()
+
+
+def _is_well(member: MemberView) -> bool:
+    return member.state.is_well and not member.is_ejected
 
 
 def consider(
@@ -156,6 +152,8 @@ def consider(
     """
     refused = found.refused
     if len(members) <= LARGE_FLEET:
+        if not refused:
+            return members
         return [member for member in members if member.name not in refused]
     by_name = {member.name: member for member in found.members}
     picked = [
@@ -176,7 +174,13 @@ def rank_candidates(
 ) -> tuple[Candidate, ...]:
     """Candidates, best first: the ties for least cost by rendezvous, then the rest by cost."""
     busy = fleet.utilisation
-    is_miss = all(find_tier(member.name, image).needs_build for member in members)
+    if len(members) == 1:
+        member = members[0]
+        is_preferred = member.name == prefer
+        its_cost = cost(member, image, fleet_utilisation=busy, now=now, is_preferred=is_preferred)
+        return (Candidate(member.name, its_cost),)
+    tiers = [find_tier(member.name, image) for member in members]
+    is_miss = all(tier.needs_build for tier in tiers)
     most_used = MISS_UTILISATION_FACTOR * busy
     costs = [
         cost(
@@ -184,13 +188,12 @@ def rank_candidates(
             image,
             fleet_utilisation=busy,
             now=now,
+            tier=tier,
             counts_load=not (is_miss and find_utilisation(member, busy) <= most_used),
             is_preferred=member.name == prefer,
         )
-        for member in members
+        for member, tier in zip(members, tiers, strict=True)
     ]
-    if len(members) == 1:
-        return (Candidate(members[0].name, costs[0]),)
     units = unit_scores(tuple([member.name for member in members]), image.affinity_key)
     tied_below = min([each.total for each in costs]) + TIE_SECONDS
     keyed = [

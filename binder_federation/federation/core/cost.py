@@ -83,24 +83,27 @@ def cost(
     *,
     fleet_utilisation: float,
     now: float,
+    tier: LocalityTier | None = None,
     counts_load: bool = True,
     is_preferred: bool = False,
 ) -> Cost:
     """The cost of launching `image` at `member`.
 
     A member whose load is not known is taken to be as busy as the fleet. Without
-    `counts_load` the load term is left out (the miss rule in `choose.py`).
+    `counts_load` the load term is left out (the miss rule in `choose.py`). `tier` is
+    what `find_tier` says, for who has asked already.
     """
-    used = fleet_utilisation if member.load is None else member.load.utilisation
-    tier = find_tier(member.name, image)
+    load_known = member.load
+    used = fleet_utilisation if load_known is None else load_known.utilisation
+    tier = tier or find_tier(member.name, image)
     build, push, pull = _locality_seconds(member, image, tier, now=now)
     spawn = member.estimates.spawn_seconds * (1.0 + 2.0 * min(used, 1.0) ** 8)
-    queue = _queue_seconds(member, member.load) if tier.needs_build else 0.0
-    load = (
-        _load_seconds(find_utilisation(member, fleet_utilisation), fleet_utilisation)
-        if counts_load
-        else 0.0
-    )
+    queue = _queue_seconds(member, load_known) if tier.needs_build else 0.0
+    load = 0.0
+    if counts_load:
+        share = find_utilisation(member, fleet_utilisation)
+        beta = LOAD_SECONDS_WHEN_BUSY if fleet_utilisation > BUSY_FLEET else LOAD_SECONDS
+        load = beta * share / max(FREE_SHARE_FLOOR, 1.0 - share)
     failure = (1.0 - _success_share(member)) * FAILURE_SECONDS
     stickiness = STICKINESS_SECONDS if is_preferred else 0.0
     total = spawn + build + push + pull + queue + load + failure - stickiness
@@ -140,6 +143,8 @@ def _locality_seconds(
 ) -> tuple[float, float, float]:
     """Seconds to build, to push and to pull the image at this member."""
     estimates = member.estimates
+    if tier is LocalityTier.NODE and estimates.node_share == 1.0:
+        return 0.0, 0.0, 0.0  # what nearly every launch comes to
     pull = estimates.pull_seconds(image.size_bytes)
     match tier:
         case LocalityTier.NODE:
@@ -167,14 +172,11 @@ def _queue_seconds(member: MemberView, load: Load | None) -> float:
     return member.estimates.build_seconds * ahead / load.build_slots
 
 
-def _load_seconds(used: float, fleet_utilisation: float) -> float:
-    beta = LOAD_SECONDS_WHEN_BUSY if fleet_utilisation > BUSY_FLEET else LOAD_SECONDS
-    return beta * used / max(FREE_SHARE_FLOOR, 1.0 - used)
-
-
 def _success_share(member: MemberView) -> float:
     """Launches that are likely to succeed: what was seen, less by the state in panic."""
     share = member.success_share
+    if member.state is MemberState.UP:
+        return share
     match member.state:
         case MemberState.SUSPECT | MemberState.UNKNOWN:
             return 0.5 * share

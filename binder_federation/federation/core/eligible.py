@@ -8,8 +8,8 @@ a rule all of them, are told by one look each, and only the others are gone into
 """
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from binder_federation.config.federation import HealthSettings
 from binder_federation.federation.core.panic import is_all_down, is_panic, was_well_recently
@@ -33,8 +33,7 @@ class Refusal(StrEnum):
     """Its launches failed; it is back after a while."""
 
 
-@dataclass(frozen=True, slots=True)
-class Eligibility:
+class Eligibility(NamedTuple):
     """The members that may receive a launch, in the fleet's order, and the others."""
 
     members: tuple[MemberView, ...]

@@ -9,8 +9,13 @@ from math import exp, log
 from typing import NamedTuple
 
 ALPHA = 0.1
-SHRINKAGE = 5.0
-"""The fleet's mean weighs as much as so many of the member's own experiences."""
+MOST_VALUES = 20
+"""More of them do not make a moving mean surer."""
+SHRINKAGE = 20.0
+"""The fleet's mean weighs as much as so many of the member's own experiences: what members
+take differs less than what repositories take, and that is noise here."""
+PRIOR_WEIGHT = 2.0
+"""What the settings say weighs as much as so many of the fleet's experiences."""
 SHORTEST_SECONDS = 0.01
 
 
@@ -35,10 +40,10 @@ def observe_seconds(estimate: LogMean, seconds: float) -> LogMean:
 def shrunk_seconds(member: LogMean, fleet: LogMean, *, prior_seconds: float) -> float:
     """Seconds to expect of the member; `prior_seconds` where nobody has any experience."""
     prior = log(max(SHORTEST_SECONDS, prior_seconds))
-    base = _blend(fleet, prior)
-    return exp(_blend(member, base))
+    base = _blend(fleet, prior, weight=PRIOR_WEIGHT)
+    return exp(_blend(member, base, weight=SHRINKAGE))
 
 
-def _blend(estimate: LogMean, base: float) -> float:
-    count = min(estimate.values, round(1.0 / ALPHA) * 2)
-    return (count * estimate.mean + SHRINKAGE * base) / (count + SHRINKAGE)
+def _blend(estimate: LogMean, base: float, *, weight: float) -> float:
+    count = min(estimate.values, MOST_VALUES)
+    return (count * estimate.mean + weight * base) / (count + weight)

@@ -49,7 +49,10 @@ def explain_choice(
     refused: Mapping[str, Refusal],
 ) -> tuple[Reason, str]:
     """Why `member` was chosen: a code and a phrase."""
-    tried = sorted(name for name, refusal in refused.items() if refusal is Refusal.TRIED)
+    if not refused:
+        tried = []
+    else:
+        tried = sorted(name for name, refusal in refused.items() if refusal is Refusal.TRIED)
     if tried:
         return Reason.TOOK_OVER, f"{member.name} took over from {_join(tried)}"
     match tier:

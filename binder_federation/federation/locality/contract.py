@@ -6,8 +6,9 @@ can say what another member holds. Times are seconds of one clock and are handed
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from binder_federation.binder.messages import ImageRecord, Tier
 from binder_federation.binder.spec import ImageKey
@@ -41,12 +42,11 @@ class Lease:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What is known of one image and its repository."""
 
-    holders: Mapping[str, Held] = field(default_factory=dict)
-    building_since: Mapping[str, float] = field(default_factory=dict)
+    holders: Mapping[str, Held] = MappingProxyType({})
+    building_since: Mapping[str, float] = MappingProxyType({})
     built_repository_recently: frozenset[str] = frozenset()
 
 

@@ -1,9 +1,12 @@
 """What a visitor sees when a member fails under a launch: one stream, one line, a notebook."""
 
+import asyncio
+
 import pytest
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import ImageRecord
+from tests.support.eventually import eventually
 from tests.support.fake_member import Failure, FakeMember
 from tests.support.federation_server import FederationServer, Seen
 
@@ -157,3 +160,51 @@ async def test_a_visitor_stays_where_it_was_before(federation: FederationServer)
         assert seen.last.fields["member"] == name
     nowhere = await federation.launch(query="?prefer=nobody-of-that-name")
     assert nowhere.phases[-1] == "ready"
+
+
+async def test_a_refusal_for_want_of_room_ends_nobody_elses_build(
+    federation: FederationServer, alpha: FakeMember, beta: FakeMember
+) -> None:
+    """The member is full for who comes now, and goes on building for who came before."""
+    for member in (alpha, beta):
+        member.hold(Phase.BUILDING)
+
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(federation.launch(LAUNCH))
+
+        async def is_building() -> bool:
+            return bool(alpha.builds[LAUNCH] or beta.builds[LAUNCH])
+
+        await eventually(is_building, what="the build to begin")
+        builder = alpha if alpha.builds[LAUNCH] else beta
+        builder.fail_next(Failure.FULL)
+        second = group.create_task(federation.launch(LAUNCH))
+        other = beta if builder is alpha else alpha
+
+        async def went_on() -> bool:
+            return bool(other.builds[LAUNCH])
+
+        await eventually(went_on, what="the second visitor to go on at the other member")
+        third = group.create_task(federation.launch(LAUNCH))
+
+        async def waits() -> bool:
+            return len(alpha.paths) + len(beta.paths) == 4
+
+        await eventually(waits, what="the third visitor to wait where it is being built")
+        for member in (alpha, beta):
+            member.go_on()
+    assert {task.result().phases[-1] for task in (first, second, third)} == {"ready"}
+    assert builder.builds[LAUNCH] == 1
+
+
+async def test_a_member_that_refused_its_first_visitor_builds_nothing(
+    federation: FederationServer, alpha: FakeMember, beta: FakeMember
+) -> None:
+    for member in (alpha, beta):
+        member.fail_next(Failure.FULL)
+    context = federation.context
+    spec = context.repositories.parse(LAUNCH)
+    assert (await federation.launch(LAUNCH)).last.fields["code"] == "pod_quota"
+    key = spec.image_key("1" * 40)
+    facts = await context.shared.store.facts(key, spec.affinity_key, now=context.clock())
+    assert facts.building_since == {}, "nobody took the launch, so nobody builds"

@@ -129,7 +129,7 @@ class OursPolicy(Policy):
             arrivals_per_second=rate.per_second,
             session_seconds=self._knowledge.session_seconds,
         )
-        if wanted <= len(view.tiers):
+        if wanted <= sum(tier is Tier.NODE for tier in view.tiers.values()):
             return  # the plan would come to the same, only slower
         names = plan_copies(
             fleet,
