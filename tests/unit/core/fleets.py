@@ -85,6 +85,7 @@ estimates = st.builds(
     push_seconds=st.floats(0, 300),
     pull_base_seconds=st.floats(0, 60),
     bandwidth_bytes_per_second=st.floats(1e6, 1e10),
+    node_share=st.floats(0, 1),
 )
 
 
