@@ -1,7 +1,8 @@
 """What a lost or a new member changes, against the same run without it.
 
-Images that a lost member had launches of have to move. A launch of another image that
-becomes ready elsewhere than it would have has moved without need. Builds are counted over
+Images that a lost member had launches of have to move. A launch of another image has moved
+without need when it becomes ready at a member where that image would not have been. (Where
+several hold an image, which of them takes a launch is a matter of the moment.) Builds are counted over
 six hours from the event on, or while the loss lasts when that is longer.
 """
 
@@ -30,7 +31,7 @@ class Disturbance:
     held: int
     """Of them, launches of images that the lost member had."""
     moved: int
-    """Of the others, those that became ready elsewhere."""
+    """Of the others, those that became ready where their image would not have been."""
     builds: int
     """In the hours from the event on."""
     builds_without: int
@@ -82,7 +83,8 @@ def _compare(
     at, until = span
     during = range(bisect_left(world.at, at), bisect_left(world.at, until))
     others = [number for number in during if world.image[number] not in held]
-    here, there = run.tally.placed, without.tally.placed
+    places = _places_of(without.tally, world, until=until)
+    here = run.tally.placed
     watched = (at, max(until, at + WATCH_HOURS * HOUR_SECONDS))
     return Disturbance(
         policy=run.policy,
@@ -91,10 +93,16 @@ def _compare(
         kind=kind,
         launches=len(during),
         held=len(during) - len(others),
-        moved=sum(1 for number in others if here[number] != there[number]),
+        moved=sum(1 for number in others if (world.image[number], here[number]) not in places),
         builds=_builds(run.tally, watched),
         builds_without=_builds(without.tally, watched),
     )
+
+
+def _places_of(tally: Tally, world: World, *, until: float) -> set[tuple[int, int]]:
+    """Every image with each member that had launches of it."""
+    end = bisect_left(world.at, until)
+    return set(zip(world.image[:end], tally.placed[:end], strict=True))
 
 
 def _images_of(member: int, tally: Tally, world: World, *, until: float) -> set[int]:
