@@ -59,15 +59,8 @@ class FleetView:
             return self.refresh(now=now)
         if not self._changed <= self._fleet.by_name.keys():
             return self.refresh(now=now)
-        while self._changed:
-            name = self._changed.pop()
-            self._load_changed.discard(name)
-            if member := self._roster.get(name):
-                self._fleet = self._fleet.with_member(self._member(member, now))
-        while self._load_changed:
-            if view := self._fleet.by_name.get(self._load_changed.pop()):
-                load = self._reports.load(view.name, now=now)
-                self._fleet = self._fleet.with_member(view.with_load(load))
+        if self._changed or self._load_changed:
+            self._fleet = self._fleet.with_members(self._take_changes(now))
         return self._fleet
 
     def refresh(self, *, now: float) -> Fleet:
@@ -80,6 +73,23 @@ class FleetView:
         self._fleet = Fleet(members=tuple(self._member(member, now) for member in self._roster))
         self._made_at = now
         return self._fleet
+
+    def _take_changes(self, now: float) -> list[MemberView]:
+        """The members that changed, as they are now; nothing counts as changed after that."""
+        by_name = self._fleet.by_name
+        views = [
+            self._member(member, now)
+            for name in self._changed
+            if (member := self._roster.get(name)) is not None
+        ]
+        views += [
+            by_name[name].with_load(self._reports.load(name, now=now))
+            for name in self._load_changed - self._changed
+            if name in by_name
+        ]
+        self._changed.clear()
+        self._load_changed.clear()
+        return views
 
     async def image(self, resolved: ResolvedSpec, *, now: float) -> ImageView:
         """What is known of the image that a launch needs."""

@@ -14,6 +14,7 @@ image, or is building it, members that would have to build are not considered
 """
 
 from collections.abc import Mapping, Sequence, Set
+from math import inf
 from typing import NamedTuple, Protocol, TypeVar
 
 from binder_federation.config.federation import HealthSettings
@@ -179,31 +180,61 @@ def rank_candidates(
         is_preferred = member.name == prefer
         its_cost = cost(member, image, fleet_utilisation=busy, now=now, is_preferred=is_preferred)
         return (Candidate(member.name, its_cost),)
-    tiers = [find_tier(member.name, image) for member in members]
-    is_miss = all(tier.needs_build for tier in tiers)
+    tiered = [(find_tier(member.name, image), member) for member in members]
+    is_miss = all(tier.needs_build for tier, _ in tiered)
+    costs = _work_out(fleet, tiered, image, now=now, prefer=prefer, is_miss=is_miss)
+    units = unit_scores(tuple([member.name for member, _ in costs]), image.affinity_key)
+    tied_below = min([each.total for _, each in costs]) + TIE_SECONDS
+    keyed = [
+        (True, its_cost.total, member.name, its_cost)
+        if its_cost.total > tied_below
+        else (False, -unit * member.effective_weight, member.name, its_cost)
+        for (member, its_cost), unit in zip(costs, units, strict=True)
+    ]
+    # Names differ, so costs themselves are never compared.
+    return tuple([Candidate(name, its_cost) for _, _, name, its_cost in sorted(keyed)])
+
+
+def _work_out(
+    fleet: Fleet,
+    tiered: Sequence[tuple[LocalityTier, MemberView]],
+    image: ImageView,
+    *,
+    now: float,
+    prefer: str | None,
+    is_miss: bool,
+) -> list[tuple[MemberView, Cost]]:
+    """The cost of every member that can win.
+
+    One that must pull cannot, where starting and pulling alone take longer than everything
+    does at one that has the image on a machine. With replicated registries each member
+    could pull every image, and nearly none ever should.
+    """
+    busy = fleet.utilisation
     most_used = MISS_UTILISATION_FACTOR * busy
-    costs = [
-        cost(
+    at_hand = [pair for pair in tiered if pair[0] is LocalityTier.NODE]
+    others = [pair for pair in tiered if pair[0] is not LocalityTier.NODE] if at_hand else tiered
+    worked_out: list[tuple[MemberView, Cost]] = []
+    least = inf
+    for tier, member in (*at_hand, *others):
+        is_preferred = member.name == prefer
+        if tier is LocalityTier.REGISTRY and not is_preferred and at_hand:
+            estimates = member.estimates
+            soonest = estimates.spawn_seconds + estimates.pull_seconds(image.size_bytes)
+            if soonest > least + TIE_SECONDS:
+                continue
+        its_cost = cost(
             member,
             image,
             fleet_utilisation=busy,
             now=now,
             tier=tier,
             counts_load=not (is_miss and find_utilisation(member, busy) <= most_used),
-            is_preferred=member.name == prefer,
+            is_preferred=is_preferred,
         )
-        for member, tier in zip(members, tiers, strict=True)
-    ]
-    units = unit_scores(tuple([member.name for member in members]), image.affinity_key)
-    tied_below = min([each.total for each in costs]) + TIE_SECONDS
-    keyed = [
-        (True, its_cost.total, member.name, its_cost)
-        if its_cost.total > tied_below
-        else (False, -unit * member.effective_weight, member.name, its_cost)
-        for member, its_cost, unit in zip(members, costs, units, strict=True)
-    ]
-    # Names differ, so costs themselves are never compared.
-    return tuple([Candidate(name, its_cost) for _, _, name, its_cost in sorted(keyed)])
+        least = min(least, its_cost.total)
+        worked_out.append((member, its_cost))
+    return worked_out
 
 
 def _nearest_holders(

@@ -93,18 +93,24 @@ def cost(
     `counts_load` the load term is left out (the miss rule in `choose.py`). `tier` is
     what `find_tier` says, for who has asked already.
     """
-    load_known = member.load
-    used = fleet_utilisation if load_known is None else load_known.utilisation
+    estimates, known = member.estimates, member.load
     tier = tier or find_tier(member.name, image)
-    build, push, pull = _locality_seconds(member, image, tier, now=now)
-    spawn = member.estimates.spawn_seconds * (1.0 + 2.0 * min(used, 1.0) ** 8)
-    queue = _queue_seconds(member, load_known) if tier.needs_build else 0.0
+    used = fleet_utilisation if known is None else known.utilisation
+    spawn = estimates.spawn_seconds * (1.0 + 2.0 * min(used, 1.0) ** 8)
+    if tier is LocalityTier.NODE and estimates.node_share == 1.0:
+        build = push = pull = queue = 0.0  # what nearly every launch comes to
+    else:
+        build, push, pull = _locality_seconds(member, image, tier, now=now)
+        queue = _queue_seconds(member, known) if tier.needs_build else 0.0
     load = 0.0
     if counts_load:
-        share = find_utilisation(member, fleet_utilisation)
+        is_whole = member.effective_weight >= member.weight
+        share = used if is_whole else find_utilisation(member, fleet_utilisation)
         beta = LOAD_SECONDS_WHEN_BUSY if fleet_utilisation > BUSY_FLEET else LOAD_SECONDS
         load = beta * share / max(FREE_SHARE_FLOOR, 1.0 - share)
-    failure = (1.0 - _success_share(member)) * FAILURE_SECONDS
+    failure = 0.0
+    if member.success_share < 1.0 or member.state is not MemberState.UP:
+        failure = (1.0 - _success_share(member)) * FAILURE_SECONDS
     stickiness = STICKINESS_SECONDS if is_preferred else 0.0
     total = spawn + build + push + pull + queue + load + failure - stickiness
     return Cost(tier, spawn, build, push, pull, queue, load, failure, total, stickiness)
@@ -143,8 +149,6 @@ def _locality_seconds(
 ) -> tuple[float, float, float]:
     """Seconds to build, to push and to pull the image at this member."""
     estimates = member.estimates
-    if tier is LocalityTier.NODE and estimates.node_share == 1.0:
-        return 0.0, 0.0, 0.0  # what nearly every launch comes to
     pull = estimates.pull_seconds(image.size_bytes)
     match tier:
         case LocalityTier.NODE:
@@ -175,8 +179,6 @@ def _queue_seconds(member: MemberView, load: Load | None) -> float:
 def _success_share(member: MemberView) -> float:
     """Launches that are likely to succeed: what was seen, less by the state in panic."""
     share = member.success_share
-    if member.state is MemberState.UP:
-        return share
     match member.state:
         case MemberState.SUSPECT | MemberState.UNKNOWN:
             return 0.5 * share

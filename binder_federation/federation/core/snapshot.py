@@ -5,7 +5,7 @@ decision needs of all members is worked out once, when the fleet is made. What i
 anew for every decision is a named tuple: it costs a third of a frozen dataclass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -38,7 +38,8 @@ class Load(NamedTuple):
     @property
     def utilisation(self) -> float:
         """The used share of the capacity; 1 when there is no capacity."""
-        return self.used / self.capacity if self.capacity > 0 else 1.0
+        used = self.running + self.pending
+        return used / self.capacity if self.capacity > 0 else 1.0
 
 
 class Estimates(NamedTuple):
@@ -113,20 +114,23 @@ class Fleet:
         """The used share of all known capacity; 0 when no load is known."""
         return self.used / self.capacity if self.capacity else 0.0
 
-    def with_member(self, member: MemberView) -> "Fleet":
-        """The fleet after a change of one of its members, without going through all again."""
-        before = self.by_name[member.name].load
-        after = member.load
+    def with_members(self, members: Iterable[MemberView]) -> "Fleet":
+        """The fleet after a change of some of its members, without going through all again."""
+        by_name = dict(self.by_name)
+        used, capacity = self.used, self.capacity
+        for member in members:
+            before, after = by_name[member.name].load, member.load
+            by_name[member.name] = member
+            if before is not None:
+                used -= before.used
+                capacity -= before.capacity
+            if after is not None:
+                used += after.used
+                capacity += after.capacity
         fleet = object.__new__(Fleet)
-        fleet.by_name = by_name = {**self.by_name, member.name: member}
+        fleet.by_name = by_name
         fleet.members = tuple(by_name.values())
-        fleet.used, fleet.capacity = self.used, self.capacity
-        if before is not None:
-            fleet.used -= before.used
-            fleet.capacity -= before.capacity
-        if after is not None:
-            fleet.used += after.used
-            fleet.capacity += after.capacity
+        fleet.used, fleet.capacity = used, capacity
         return fleet
 
 

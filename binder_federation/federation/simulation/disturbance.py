@@ -2,8 +2,8 @@
 
 Images that a lost member had launches of have to move. A launch of another image has moved
 without need when it becomes ready at a member where that image would not have been. (Where
-several hold an image, which of them takes a launch is a matter of the moment.) Builds are counted over
-six hours from the event on, or while the loss lasts when that is longer.
+several hold an image, which of them takes a launch is a matter of the moment.) Builds are
+counted over six hours from the event on, or while the loss lasts when that is longer.
 """
 
 from bisect import bisect_left

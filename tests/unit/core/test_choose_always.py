@@ -3,7 +3,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binder_federation.federation.core.choose import Decision, choose, consider
+from binder_federation.federation.core.choose import (
+    TIE_SECONDS,
+    Decision,
+    choose,
+    consider,
+    rank_candidates,
+)
+from binder_federation.federation.core.cost import cost, find_tier
 from binder_federation.federation.core.eligible import eligible
 from binder_federation.federation.core.phrases import Reason
 from binder_federation.federation.core.rendezvous import rank_members
@@ -96,6 +103,22 @@ def test_the_choice_is_within_a_second_of_the_least_cost(fleet: Fleet, image: Im
     totals = [candidate.cost.total for candidate in decision.costs]
     if totals:
         assert totals[0] <= min(totals) + 1.0
+
+
+@settings(max_examples=100)
+@given(fleet=fleets(max_size=8), image=images())
+def test_who_is_left_out_could_not_have_won(fleet: Fleet, image: ImageView) -> None:
+    """A member that must pull is not looked at where that alone makes it too expensive."""
+    found = eligible(fleet, now=NOW, settings=SETTINGS)
+    if not found.members or all(find_tier(m.name, image).needs_build for m in found.members):
+        return
+    ranked = rank_candidates(fleet, found.members, image, now=NOW)
+    left_out = {member.name for member in found.members} - {each.member for each in ranked}
+    least = min(candidate.cost.total for candidate in ranked)
+    for name in left_out:
+        member = fleet.by_name[name]
+        its_cost = cost(member, image, fleet_utilisation=fleet.utilisation, now=NOW)
+        assert its_cost.total > least + TIE_SECONDS
 
 
 @settings(max_examples=50)

@@ -13,7 +13,7 @@ def test_changing_members_one_by_one(fleet: Fleet, changes: list[tuple[int, Load
     for number, load in changes:
         if number < len(members):
             members[number] = members[number].with_load(load)
-            fleet = fleet.with_member(members[number])
+            fleet = fleet.with_members([members[number]])
     anew = Fleet(tuple(members))
     assert fleet == anew
     assert fleet.by_name == anew.by_name

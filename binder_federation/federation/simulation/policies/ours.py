@@ -166,10 +166,11 @@ class FleetOf:
         fleet = self._fleet
         if fleet is None or is_old or board.version != self._board_version:
             return self._make(now)
-        for index in changed:
-            known = fleet.by_name[self._knowledge.members[index].name]
-            fleet = fleet.with_member(known.with_load(view.loads[index]))
-        self._fleet = fleet
+        if changed:
+            by_name, members = fleet.by_name, self._knowledge.members
+            fleet = self._fleet = fleet.with_members(
+                [by_name[members[index].name].with_load(view.loads[index]) for index in changed]
+            )
         return fleet
 
     def _make(self, now: float) -> Fleet:
