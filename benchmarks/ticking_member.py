@@ -5,6 +5,7 @@ Raw sockets, so that thousands of streams cost it little. Events are told in the
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,7 +62,9 @@ class _Connection(asyncio.Protocol):
             return
         self._member.streams.add(self)
         self._transport.write(_STREAM_HEAD)
-        self._tick()
+        # Launches begin at any time: the phase of each is its own.
+        first_seconds = TICK_SECONDS * random.random()  # noqa: S311 - keeps no secret
+        self._timer = asyncio.get_running_loop().call_later(first_seconds, self._tick)
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._stop()

@@ -10,7 +10,7 @@ of it but the images, which they hear of as facts.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from pydantic import ValidationError
@@ -106,7 +106,7 @@ class Reports:
         """`member` refused a launch for want of room: it has none until it reports again."""
         known = self._known.get(member)
         if known is not None:
-            known.load = known.load._replace(pending=known.load.capacity)
+            known.load = replace(known.load, pending=known.load.capacity)
             self._on_load_change(member)
 
     def load(self, member: str, *, now: float) -> Load | None:

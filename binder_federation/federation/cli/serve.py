@@ -1,7 +1,6 @@
 """`binderfed serve`: one federation replica, from a YAML file."""
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Awaitable
@@ -13,6 +12,7 @@ from aiohttp import web
 from binder_federation.config.federation import FederationSettings
 from binder_federation.config.load import load_settings
 from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.garbage import collect_in_quiet_moments, leave_the_old_alone
 from binder_federation.runtime.logs import configure_logs
 from binder_federation.runtime.processes import die_with_parent
 
@@ -34,6 +34,8 @@ Variables of the environment come before the file: BINDERFED_PORT=9000,
 BINDERFED_PROVIDERS__GITHUB__TOKEN=…
 """
 SHUTDOWN_SECONDS = 3.0
+QUIET_LAUNCHES = 20
+"""With no more launches under way nobody minds a pause."""
 
 
 class CannotListen(ServiceError):
@@ -92,13 +94,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serving(made: Awaitable[web.Application]) -> web.Application:
-    """The application, which leaves what was there before it out of garbage collections."""
+    """The application, whose streams no collection of the whole heap stops."""
     app = await made
-    app.on_startup.append(_freeze)
+    app.on_startup.append(_mind_the_garbage)
     return app
 
 
-async def _freeze(_app: web.Application) -> None:
-    # A collection of the whole heap stops every stream; modules and settings are no garbage.
-    gc.collect()
-    gc.freeze()
+async def _mind_the_garbage(app: web.Application) -> None:
+    from binder_federation.federation.context import CONTEXT
+
+    context = app[CONTEXT]
+    leave_the_old_alone()
+    collect_in_quiet_moments(
+        context.tasks, is_quiet=lambda: context.launches.under_way <= QUIET_LAUNCHES
+    )

@@ -4,17 +4,16 @@ Each member draws a number in (0, 1) from a hash of its name and the key, and sc
 `weight / -ln(draw)`; the highest score is rank one. A member that goes moves only
 its own keys, and each is first for a share of keys that is its share of the weight.
 
-Name and key are hashed with blake2b once and remembered; a pair is mixed with
-splitmix64's finaliser, for at 1,000 members a hash of each pair is what a decision
-spends its time on.
+Name and key are hashed with blake2b once and remembered; a pair is mixed by folding
+their product, for at 1,000 members a hash of each pair is what a decision spends its
+time on.
 
 The formula: J. Resch, "New Hashing Algorithms for Data Storage" (SNIA, 2015), after
 D. Thaler and C. Ravishankar, "Using Name-Based Mappings to Increase Hit Rates" (1998).
-The mixing: G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number
-Generators" (OOPSLA 2014), figure 16.
+The mixing is wyhash's (Wang Yi, 2019): the halves of a 128-bit product, xored.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from heapq import nlargest
@@ -32,7 +31,7 @@ def rank_members(members: Iterable[MemberView], key: str) -> list[MemberView]:
 
 
 def rank_top(
-    members: Sequence[MemberView], key: str, count: int, *, without: Container[str] = ()
+    members: Sequence[MemberView], key: str, count: int, *, without: Collection[str] = ()
 ) -> list[MemberView]:
     """The first `count` of `members` for `key`, leaving out the names in `without`.
 
@@ -40,24 +39,28 @@ def rank_top(
     is remembered for the fleet as a whole.
     """
     units = unit_scores(tuple([member.name for member in members]), key)
-    scored = [
-        (max(0.0, member.effective_weight) * unit, member.name, member)
-        for member, unit in zip(members, units, strict=True)
-        if member.name not in without
-    ]
-    # Names differ, so members themselves are never compared.
-    return [member for _, _, member in nlargest(count, scored)]
+    if without:
+        scores = [
+            -1.0 if member.name in without else member.effective_weight * unit
+            for member, unit in zip(members, units, strict=True)
+        ]
+        count = min(count, len(members) - sum([member.name in without for member in members]))
+    else:
+        scores = [m.effective_weight * unit for m, unit in zip(members, units, strict=True)]
+    best = nlargest(count, range(len(members)), key=lambda i: (scores[i], members[i].name))
+    return [members[index] for index in best]
 
 
 def find_usual_place(members: Iterable[MemberView], key: str) -> MemberView | None:
     """The member that is first for `key` when all is well: by configured weight."""
     everybody = tuple(members)
     units = unit_scores(tuple([member.name for member in everybody]), key)
-    scored = (
-        (member.weight * unit, member.name, member)
-        for member, unit in zip(everybody, units, strict=True)
-    )
-    return max(scored, default=(0.0, "", None))[2]
+    scores = [member.weight * unit for member, unit in zip(everybody, units, strict=True)]
+    if not scores:
+        return None
+    most = max(scores)
+    first = [m for m, its_score in zip(everybody, scores, strict=True) if its_score == most]
+    return max(first, key=lambda member: member.name)
 
 
 def score(name: str, key: str, weight: float) -> float:
@@ -72,16 +75,20 @@ def unit_scores(names: tuple[str, ...], key: str) -> tuple[float, ...]:
     """The scores of members of weight 1, in the order of `names`."""
     place = _hash(key)
     scores = []
-    for name in names:
-        mixed = _hash(name) ^ place
-        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
-        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & _MASK
-        # 53 bits and a half: never 0 and never 1, so the logarithm is finite and not 0.
-        draw = (((mixed ^ (mixed >> 31)) >> 11) + 0.5) * 2.0**-53
+    for seed in _hashes(names):
+        product = seed * place
+        # The upper 53 bits and a half: never 0 and never 1, so the logarithm is finite, not 0.
+        draw = ((((product >> 64) ^ (product & _MASK)) >> 11) + 0.5) * 2.0**-53
         scores.append(-1.0 / log(draw))
     return tuple(scores)
 
 
+@lru_cache(maxsize=8)
+def _hashes(names: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple([_hash(name) for name in names])
+
+
 @lru_cache(maxsize=32_768)
 def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+    # Odd, so that multiplying by it loses nothing.
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") | 1

@@ -1,5 +1,6 @@
 """`/api/members`: how the members are, and where their reports come in."""
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -71,7 +72,7 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
         "since": round(health.since, 3),
         "weight": member.weight,
         "effective_weight": round(context.fleet.effective_weight(member, now=now), 3),
-        "load": load._asdict() if load else None,
+        "load": asdict(load) if load else None,
         "images": await context.shared.store.image_count(member.name),
         "checks": [check.model_dump() for check in context.reports.checks(member.name, now=now)],
         "incompatibility": context.reports.incompatibility(member.name) or None,

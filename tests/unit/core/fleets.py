@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -112,7 +113,7 @@ def fleets(draw: st.DrawFn, max_size: int = 30) -> Fleet:
     kinds = draw(st.lists(members(), min_size=1, max_size=6))
     count = draw(st.integers(0, max_size))
     return Fleet(
-        tuple(kinds[number % len(kinds)]._replace(name=f"m{number}") for number in range(count))
+        tuple(replace(kinds[number % len(kinds)], name=f"m{number}") for number in range(count))
     )
 
 

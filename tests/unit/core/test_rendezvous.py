@@ -17,7 +17,7 @@ NAMES = st.lists(st.text("abcdefgh", min_size=1, max_size=6), min_size=1, max_si
 KEYS = st.text(min_size=1, max_size=30)
 EXAMPLE = "gh/binder-examples/requirements"
 EXPECTED_RANKS = ["alpha", "gamma", "beta"]
-EXPECTED_SCORE = 1.3975206152074993
+EXPECTED_SCORE = 15.051673837860012
 
 
 def make_members(names: list[str]) -> list[MemberView]:
