@@ -36,6 +36,7 @@ from binder_federation.config.federation import (
 from binder_federation.federation.context import FederationContext, open_context
 from binder_federation.federation.core.choose import choose
 from binder_federation.federation.core.rendezvous import rank_top
+from binder_federation.runtime.garbage import leave_the_old_alone
 
 MOST_MICROSECONDS = {5: 200.0, 100: 500.0, 1000: 1000.0}
 """The target for each size of the fleet."""
@@ -83,6 +84,7 @@ def run(sizes: Sizes) -> list[Row]:
 
 async def _measure(members: int, sizes: Sizes) -> list[Row]:
     async with _fleet(members, images=sizes.facts // HOLDERS) as fixture:
+        leave_the_old_alone()  # as `binderfed serve` does
         await _decide(fixture, WARM_UP_DECISIONS)
         rounds = [
             (await _decide(fixture, sizes.decisions), _rank(fixture, sizes.decisions))

@@ -70,7 +70,7 @@ def score(name: str, key: str, weight: float) -> float:
     return weight * unit_scores((name,), key)[0]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def unit_scores(names: tuple[str, ...], key: str) -> tuple[float, ...]:
     """The scores of members of weight 1, in the order of `names`."""
     place = _hash(key)
