@@ -1,7 +1,7 @@
 """How long members take, learned from the launches that this replica relayed.
 
 Per member and kind of work; `core/estimators.py` has the arithmetic. What a member
-reports of its own experience comes before the fleet's, for it saw every launch.
+reports of its own experience is taken in beside what was seen of it.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from binder_federation.federation.core.estimators import (
     LogMean,
     observe_seconds,
     shrunk_seconds,
+    with_report,
 )
 from binder_federation.federation.core.snapshot import Estimates
 
@@ -66,6 +67,6 @@ class Learned:
     ) -> float:
         own = self._members.get((member, work), LogMean())
         if reported_seconds is not None:
-            return shrunk_seconds(own, LogMean(), prior_seconds=reported_seconds)
+            own = with_report(own, reported_seconds)
         fleet = self._fleet.get(work, LogMean())
         return shrunk_seconds(own, fleet, prior_seconds=prior_seconds)

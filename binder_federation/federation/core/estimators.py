@@ -14,6 +14,7 @@ MOST_VALUES = 20
 SHRINKAGE = 20.0
 """The fleet's mean weighs as much as so many of the member's own experiences: what members
 take differs less than what repositories take, and that is noise here."""
+REPORTED_VALUES = 10
 PRIOR_WEIGHT = 2.0
 """What the settings say weighs as much as so many of the fleet's experiences."""
 SHORTEST_SECONDS = 0.01
@@ -35,6 +36,17 @@ def observe_seconds(estimate: LogMean, seconds: float) -> LogMean:
     count = estimate.values + 1
     alpha = max(ALPHA, 1.0 / count)
     return LogMean(estimate.mean + alpha * (value - estimate.mean), count)
+
+
+def with_report(estimate: LogMean, seconds: float) -> LogMean:
+    """The estimate together with what the member reports of itself.
+
+    It saw every launch, but does not say how many: it counts as much as a few.
+    """
+    value = log(max(SHORTEST_SECONDS, seconds))
+    values = min(estimate.values, MOST_VALUES)
+    mean = (values * estimate.mean + REPORTED_VALUES * value) / (values + REPORTED_VALUES)
+    return LogMean(mean, values + REPORTED_VALUES)
 
 
 def shrunk_seconds(member: LogMean, fleet: LogMean, *, prior_seconds: float) -> float:

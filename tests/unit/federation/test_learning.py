@@ -76,10 +76,22 @@ def test_a_slow_member_is_known_for_it() -> None:
     assert learned.estimates("slow", EstimateRecord()).spawn_seconds < slow.spawn_seconds
 
 
-def test_what_a_member_reports_of_itself_comes_before_the_fleets() -> None:
+def test_what_a_member_reports_of_itself_counts_as_much_as_a_few_launches() -> None:
     learned = Learned(settings=SETTINGS)
     for _ in range(50):
         learned.observe("quick", Work.BUILD, 20.0)
-    reported = EstimateRecord(build_seconds=600.0)
-    assert learned.estimates("slow", reported).build_seconds == pytest.approx(600.0)
-    assert learned.estimates("slow", EstimateRecord()).build_seconds < 60.0
+    silent = learned.estimates("slow", EstimateRecord()).build_seconds
+    slow = learned.estimates("slow", EstimateRecord(build_seconds=600.0)).build_seconds
+    assert silent < 30.0
+    assert 2 * silent < slow < 600.0
+
+
+def test_one_quick_build_does_not_draw_all_that_follow() -> None:
+    """The first member to build is not the quickest for ever: after some builds the others
+    are expected to take as long, and ranks decide again."""
+    learned = Learned(settings=EstimateSettings(build_seconds=6.0))
+    for _ in range(10):
+        learned.observe("first", Work.BUILD, 1.3)
+    first = learned.estimates("first", EstimateRecord(build_seconds=1.3)).build_seconds
+    other = learned.estimates("other", EstimateRecord()).build_seconds
+    assert other - first < 1.0
