@@ -34,6 +34,8 @@ def write_plot(path: Path, hours: Sequence[Hours]) -> None:
         _draw(shown[policy], ready, builds, load)
     ready.set_ylabel(f"time to ready, seconds\n(mean of {SMOOTHED_HOURS} hours)")
     ready.set_yscale("log")
+    ready.yaxis.set_major_formatter("{x:g}")
+    ready.yaxis.set_minor_formatter("{x:g}")
     builds.set_ylabel("builds so far")
     load.set_ylabel("used share of the busiest member")
     load.set_xlabel("days")
