@@ -111,6 +111,9 @@ class CopySettings(Section):
 
     enabled: bool = True
     check_every_seconds: Seconds = 5.0
+    after_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """An image must have been asked for so long. Those who come together are all served
+    before a copy could be there, so a class that begins causes no build elsewhere."""
     most_at_once: Annotated[int, Field(ge=1)] = 20
 
 

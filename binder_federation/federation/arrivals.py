@@ -6,9 +6,16 @@ from dataclasses import dataclass
 
 from binder_federation.binder.resolver import ResolvedSpec
 from binder_federation.binder.spec import ImageKey
-from binder_federation.federation.core.arrivals import Rate, observe_arrival, rate_now
+from binder_federation.federation.core.arrivals import (
+    MEMORY_SECONDS,
+    Rate,
+    observe_arrival,
+    rate_now,
+)
 
 MOST_IMAGES = 20_000
+FORGOTTEN_PER_SECOND = 0.1 / MEMORY_SECONDS
+"""Who asks now is the first one again: the last one came more than two memories ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +24,8 @@ class HotImage:
 
     resolved: ResolvedSpec
     per_second: float
+    since: float
+    """When it began to be asked for."""
 
 
 class Arrivals:
@@ -26,16 +35,21 @@ class Arrivals:
         self._most_images = most_images
         self._rates: OrderedDict[ImageKey, Rate] = OrderedDict()
         self._resolved: dict[ImageKey, ResolvedSpec] = {}
+        self._since: dict[ImageKey, float] = {}
 
     def note(self, key: ImageKey, *, now: float, resolved: ResolvedSpec | None = None) -> None:
         """The image was asked for; `resolved` is what it is made from, where that is known."""
-        self._rates[key] = observe_arrival(self._rates.get(key, Rate()), now=now)
+        before = self._rates.get(key, Rate())
+        if rate_now(before, now=now) < FORGOTTEN_PER_SECOND:
+            self._since[key] = now
+        self._rates[key] = observe_arrival(before, now=now)
         self._rates.move_to_end(key)
         if resolved is not None:
             self._resolved[key] = resolved
         if len(self._rates) > self._most_images:
             forgotten, _ = self._rates.popitem(last=False)
             self._resolved.pop(forgotten, None)
+            self._since.pop(forgotten, None)
 
     def per_second(self, key: ImageKey, *, now: float) -> float:
         """How often the image is asked for now."""
@@ -46,4 +60,4 @@ class Arrivals:
         for key, resolved in list(self._resolved.items()):
             per_second = self.per_second(key, now=now)
             if per_second > above_per_second:
-                yield HotImage(resolved, per_second)
+                yield HotImage(resolved, per_second, self._since[key])

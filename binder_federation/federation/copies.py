@@ -77,6 +77,8 @@ class Copies:
         """Begin the copies that are needed now."""
         now = self._clock()
         for hot in self._arrivals.hot(above_per_second=LEAST_PER_SECOND, now=now):
+            if now - hot.since < self._settings.after_seconds:
+                continue
             for member in await self._plan(hot, now):
                 self._begin(hot.resolved, member, now)
 

@@ -148,7 +148,6 @@ class Reports:
 
     def _keep(self, report: Report, now: float) -> None:
         before = self._known.get(report.member)
-        sent = before.sent_since if before else ()
         self._known[report.member] = _Known(
             session=report.session,
             sequence=report.sequence,
@@ -157,7 +156,7 @@ class Reports:
             estimates=report.estimates,
             checks=report.checks,
             protocol=report.protocol,
-            sent_since=deque(at for at in sent if at > now - IN_FLIGHT_SECONDS),
+            sent_since=_still_in_flight(before, report.load.pending, now),
         )
         self._on_change(report.member)
 
@@ -166,3 +165,13 @@ class Reports:
         if known is None or now - known.received_at > REPORT_LIFETIME_SECONDS:
             return None
         return known
+
+
+def _still_in_flight(before: _Known | None, pending: int, now: float) -> deque[float]:
+    """Launches that the member has not counted yet, although they were sent before it reported.
+
+    Those of the last moment may be on their way. But where it tells of so many that are
+    starting, they are these: counting them twice would make a burst fill a member.
+    """
+    recent = [at for at in before.sent_since if at > now - IN_FLIGHT_SECONDS] if before else []
+    return deque(recent[min(pending, len(recent)) :])

@@ -133,7 +133,9 @@ def _spare_builds(fleet: Fleet, found: Eligibility, image: ImageView) -> Sequenc
     names = {**image.tiers, **image.building_since} if image.building_since else image.tiers
     near = [by_name[name] for name in names if name in by_name and name not in refused]
     for member in near:
-        if find_utilisation(member, busy) < ROOM_UTILISATION and _is_well(member):
+        # Its whole capacity, in slow start as well: a ramp is no reason to build twice.
+        used = busy if member.load is None else member.load.utilisation
+        if used < ROOM_UTILISATION and _is_well(member):
             return near
     return ()
 

@@ -10,7 +10,7 @@ from tests.support.fake_member import CREDENTIAL, Failure, FakeMember
 from tests.support.federation_server import SHA, FederationServer, running_federation
 
 KEY = LaunchSpec("gh", "owner/repository", SHA).image_key(SHA)
-QUICK = {"check_every_seconds": 0.1}
+QUICK = {"check_every_seconds": 0.1, "after_seconds": 0.0}
 
 
 async def report_load(federation: FederationServer, *members: FakeMember, capacity: int) -> None:
@@ -81,6 +81,16 @@ async def test_an_image_that_few_ask_for_stays_where_it_is(
     async with running_federation([alpha, beta], copies=QUICK) as federation:
         await report_load(federation, alpha, beta, capacity=1000)
         for _ in range(5):
+            await federation.launch()
+        await federation.context.copies.check()
+        assert builds(alpha, beta) == [0, 1]
+
+
+async def test_those_who_come_together_cause_no_copy(alpha: FakeMember, beta: FakeMember) -> None:
+    """They are all served before it could be there."""
+    async with running_federation([alpha, beta]) as federation:
+        await report_load(federation, alpha, beta, capacity=10)
+        for _ in range(9):
             await federation.launch()
         await federation.context.copies.check()
         assert builds(alpha, beta) == [0, 1]

@@ -41,7 +41,7 @@ async def test_2018_01_18_reddit_hug() -> None:
             await member.start()
             stack.push_async_callback(member.stop)
         federation = await stack.enter_async_context(
-            running_federation(members, copies={"check_every_seconds": 0.05})
+            running_federation(members, copies={"check_every_seconds": 0.05, "after_seconds": 0.0})
         )
         for member in members:
             await report(federation, member, 0)

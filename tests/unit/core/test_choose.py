@@ -337,6 +337,14 @@ def test_a_recovering_holder_is_not_given_everything_at_once() -> None:
     assert "alpha" not in taken[9:], "a tenth of its 100 sessions is what it may take at first"
 
 
+def test_slow_start_is_no_reason_to_build_twice() -> None:
+    back = make_member(
+        "alpha", state=MemberState.RECOVERING, weight=1.0, effective_weight=0.1, used=50
+    )
+    fleet = make_fleet(back, make_member("beta", used=0))
+    assert decide(fleet, make_image(building={"alpha": NOW - 1})).member == "alpha"
+
+
 def test_a_visitor_who_was_there_before_stays() -> None:
     fleet = make_fleet(make_member("alpha", used=10), make_member("beta", used=20))
     image = make_image(node=["alpha", "beta"])

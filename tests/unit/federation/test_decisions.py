@@ -72,6 +72,17 @@ def test_a_hot_image_is_known_with_its_source_where_it_was_launched() -> None:
     assert list(here.arrivals.hot(above_per_second=0.01, now=NOW)) == []
 
 
+def test_an_image_is_hot_since_it_began_to_be_asked_for() -> None:
+    arrivals, key = Arrivals(), RESOLVED.image_key
+    for at in (0.0, 600.0, 1200.0):
+        arrivals.note(key, now=NOW + at, resolved=RESOLVED)
+    [hot] = arrivals.hot(above_per_second=0.0, now=NOW + 1200.0)
+    assert hot.since == NOW
+    arrivals.note(key, now=NOW + 86_400.0, resolved=RESOLVED)
+    [hot] = arrivals.hot(above_per_second=0.0, now=NOW + 86_400.0)
+    assert hot.since == NOW + 86_400.0, "a day later it begins again"
+
+
 def test_images_that_nobody_asked_for_longest_are_forgotten() -> None:
     arrivals = Arrivals(most_images=2)
     keys = [RESOLVED.spec.image_key(str(number)) for number in range(3)]

@@ -9,7 +9,7 @@ changed inventories come with reports, a hot repository is copied to further mem
 from random import Random
 
 from binder_federation.binder.messages import EstimateRecord, Tier
-from binder_federation.config.federation import EstimateSettings
+from binder_federation.config.federation import CopySettings, EstimateSettings
 from binder_federation.federation.core.arrivals import Rate, observe_arrival
 from binder_federation.federation.core.choose import choose
 from binder_federation.federation.core.snapshot import Fleet, ImageView, MemberView
@@ -21,6 +21,7 @@ from binder_federation.federation.simulation.launch import Launch
 from binder_federation.federation.simulation.policies.contract import Policy
 from binder_federation.federation.simulation.world import Image
 
+COPY_AFTER_SECONDS = CopySettings().after_seconds
 PLAN_EVERY_SECONDS = 10.0
 """Copies of one image are thought about no more often."""
 REFRESH_SECONDS = 300.0
@@ -47,6 +48,7 @@ class OursPolicy(Policy):
         self._rates: list[dict[int, Rate]] = [{} for _ in replicas]
         if self._has_redis:
             self._rates = self._rates[:1] * len(replicas)
+        self._hot_since: dict[int, float] = {}
         self._planned_at: dict[int, float] = {}
         self._copies: tuple[int, ...] = ()
         self._copying: set[tuple[int, int]] = set()
@@ -121,6 +123,8 @@ class OursPolicy(Policy):
         """As `copies.py`, which looks at all hot images regularly: here with their launches."""
         image, rates = launch.image, self._rates[launch.replica]
         rate = rates[image.id] = observe_arrival(rates.get(image.id, Rate()), now=now)
+        if now - self._hot_since.setdefault(image.id, now) < COPY_AFTER_SECONDS:
+            return
         if now - self._planned_at.get(image.id, 0.0) < PLAN_EVERY_SECONDS:
             return
         self._planned_at[image.id] = now
