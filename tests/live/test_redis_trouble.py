@@ -136,6 +136,8 @@ async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
         ]
         settings = {
             "redis": {"url": proxy.url},
+            # Copies of hot images are builds as well, and not those that are counted here.
+            "copies": {"enabled": False},
             "health": {"probe_every_seconds": 2.0},
             "launch": {"hold_seconds": 1.0},
             "members": [
