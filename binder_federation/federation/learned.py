@@ -41,11 +41,6 @@ class Learned:
         self._fleet[work] = observe_seconds(self._fleet[work], seconds)
         self._members[member, work] = observe_seconds(self._members[member, work], seconds)
 
-    def forget(self, member: str) -> None:
-        """The member is gone, or another one under its name."""
-        for work in Work:
-            self._members.pop((member, work), None)
-
     def estimates(self, member: str, reported: EstimateRecord) -> Estimates:
         """What to expect of `member`, which reports `reported` of itself."""
         ours = self._settings

@@ -72,8 +72,6 @@ def test_a_slow_member_is_known_for_it() -> None:
     quick = learned.estimates("quick", EstimateRecord())
     assert slow.spawn_seconds > 20 > 10 > quick.spawn_seconds
     assert slow.pull_seconds(10**9) > 30
-    learned.forget("slow")
-    assert learned.estimates("slow", EstimateRecord()).spawn_seconds < slow.spawn_seconds
 
 
 def test_what_a_member_reports_of_itself_counts_as_much_as_a_few_launches() -> None:

@@ -4,21 +4,25 @@ The engine tells it what really happens; whatever it does not need it ignores. N
 the world's true state is in reach of a policy, save the oracle's.
 """
 
+# ruff: noqa: B027 - the hooks are empty: a policy overrides those that it learns from
+
+from abc import ABC, abstractmethod
+
 from binder_federation.federation.learned import Work
 from binder_federation.federation.simulation.launch import Launch
 from binder_federation.federation.simulation.world import Image
 
 
-class Policy:
+class Policy(ABC):
     """One way to pick members. Members are named by their indices, replicas too."""
 
     name = ""
     title = ""
     """A few words for tables."""
 
+    @abstractmethod
     def pick(self, launch: Launch, now: float) -> int | None:
         """The member to send the launch to; None when nobody may take it."""
-        raise NotImplementedError
 
     def take_copies(self) -> tuple[int, ...]:
         """Members that are asked to prepare the image of the last pick in the background."""
