@@ -29,7 +29,6 @@ from binder_federation.federation.core.eligible import (
     Eligibility,
     Refusal,
     eligible,
-    explain_refusal,
 )
 from binder_federation.federation.core.phrases import Reason, explain_choice, explain_nobody
 from binder_federation.federation.core.rendezvous import rank_top, unit_scores
@@ -117,13 +116,6 @@ def choose(
         costs=ranked,
         refused=found.refused,
         is_panic=found.is_panic,
-    )
-
-
-def explain_refusals(fleet: Fleet, decision: Decision) -> tuple[str, ...]:
-    """Why each other member got nothing, as sentences."""
-    return tuple(
-        explain_refusal(fleet.by_name[name], refusal) for name, refusal in decision.refused.items()
     )
 
 

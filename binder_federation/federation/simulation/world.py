@@ -16,7 +16,6 @@ from binder_federation.federation.simulation.settings import DAY_SECONDS, WorldS
 from binder_federation.federation.simulation.trace import Trace
 
 MINUTE_SECONDS = 60.0
-REPLICA_DRAWS = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ import pytest
 from binder_federation.federation.core.choose import (
     Decision,
     choose,
-    explain_refusals,
 )
 from binder_federation.federation.core.cost import LocalityTier
-from binder_federation.federation.core.eligible import Refusal
+from binder_federation.federation.core.eligible import Refusal, explain_refusal
 from binder_federation.federation.core.phrases import Reason
 from binder_federation.federation.core.snapshot import Estimates, Fleet, ImageView, Load
 from binder_federation.health.state import MemberState
@@ -306,7 +305,8 @@ def test_a_decision_explains_itself() -> None:
         "gamma": Refusal.INCOMPATIBLE,
         "delta": Refusal.DOWN,
     }
-    assert explain_refusals(fleet, decision) == (
+    sentences = [explain_refusal(fleet.by_name[n], r) for n, r in decision.refused.items()]
+    assert tuple(sentences) == (
         "beta is full: 10 of 10 sessions.",
         "gamma has a version that does not fit: it speaks protocol 9.",
         "delta is down.",
