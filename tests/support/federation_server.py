@@ -88,8 +88,8 @@ async def running_federation(
     `each_member` are further settings of every one of them.
     """
     quick: dict[str, Any] = {
-        "health": {"probe_every_seconds": 0.2, "probe_timeout_seconds": 1.0},
-        "launch": {"silence_seconds": 1.0, "hold_seconds": 0.2},
+        "health": {"probe_every_seconds": 0.2, "probe_timeout_seconds": 5.0},
+        "launch": {"silence_seconds": 20.0, "hold_seconds": 0.2},
         "members": [
             {"name": m.name, "url": m.url, "credential": m.credential, **(each_member or {})}
             for m in members

@@ -8,7 +8,7 @@ from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import ImageRecord
 from tests.support.eventually import eventually
 from tests.support.fake_member import Failure, FakeMember
-from tests.support.federation_server import FederationServer, Seen
+from tests.support.federation_server import FederationServer, Seen, running_federation
 
 LAUNCH = f"gh/owner/repository/{'1' * 40}"
 
@@ -58,7 +58,6 @@ async def test_the_second_launch_goes_where_the_image_is(
         Failure.RESET_AT_BUILDING,
         Failure.RESET_AT_LAUNCHING,
         Failure.CLOSE_EARLY,
-        Failure.SILENT,
         Failure.GARBAGE,
         Failure.LAUNCH_FAILS,
         Failure.FULL,
@@ -80,6 +79,22 @@ async def test_a_member_that_fails_is_replaced_within_the_stream(
     assert len(lines) == 1, "exactly one line tells of the change"
     assert f"Going on at {other.name}." in lines[0]
     assert "failed" not in seen.phases
+
+
+async def test_a_member_that_falls_silent_is_replaced_within_the_stream(
+    alpha: FakeMember, beta: FakeMember
+) -> None:
+    async with running_federation([alpha, beta], launch={"silence_seconds": 1.0}) as federation:
+        probe = await federation.launch(f"gh/owner/repository/{'2' * 40}")
+        usual, other = usual_and_other(probe, alpha, beta)
+        usual.fail_next(Failure.SILENT)
+
+        seen = await federation.launch(LAUNCH)
+
+    assert (seen.last.phase, seen.last.fields["member"]) == (Phase.READY, other.name)
+    lines = [event.message for event in seen.events if event.fields.get("failover")]
+    assert len(lines) == 1, "exactly one line tells of the change"
+    assert "silent" in lines[0]
 
 
 async def test_a_repository_that_does_not_build_is_told_once(

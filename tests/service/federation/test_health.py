@@ -1,7 +1,7 @@
 """A dead member gets no launch, and some again when it is back."""
 
 from tests.support.eventually import eventually
-from tests.support.fake_member import FakeMember
+from tests.support.fake_member import Failure, FakeMember
 from tests.support.federation_server import FederationServer, running_federation
 
 QUICK = {
@@ -62,17 +62,22 @@ async def test_without_any_member_the_visitor_is_told_to_wait(alpha: FakeMember)
 async def test_a_launch_that_is_refused_asks_for_a_probe_at_once(
     alpha: FakeMember, beta: FakeMember
 ) -> None:
-    slow = {"probe_every_seconds": 5.0}
-    async with running_federation([alpha, beta], health=slow) as federation:
-        await alpha.stop()
-        probes_of_beta = beta.probes.total()
+    rare = {"probe_every_seconds": 60.0}
+    async with running_federation([alpha, beta], health=rare) as federation:
+        of_alpha, of_beta = alpha.probes.total(), beta.probes.total()
+        alpha.fail_next(*[Failure.STATUS_500] * 100)
         number = 0
 
-        async def is_noticed() -> bool:
+        async def is_refused() -> bool:
             nonlocal number
             number += 1
-            await federation.launch(f"gh/o/r{number}/{'1' * 40}")
-            return await state_of(federation, "alpha") != "up"
+            seen = await federation.launch(f"gh/o/r{number}/{'1' * 40}")
+            return bool(seen.last.fields["attempt"] == 2)
 
-        await eventually(is_noticed, what="alpha to be noticed", within_seconds=3.0)
-        assert beta.probes.total() == probes_of_beta, "beta is well: nobody asks it again"
+        await eventually(is_refused, what="a launch that alpha refuses")
+
+        async def is_probed() -> bool:
+            return alpha.probes.total() > of_alpha
+
+        await eventually(is_probed, what="alpha to be probed before its time")
+        assert beta.probes.total() == of_beta, "beta is well: nobody asks it again"

@@ -15,7 +15,7 @@ from tests.support.fake_member import Failure, FakeMember
 from tests.support.federation_server import SHA, FederationServer, Seen, running_federation
 
 HEALTH = {"probe_every_seconds": 60.0, "review_seconds": 0.05}
-LAUNCH = {"silence_seconds": 0.3, "hold_seconds": 0.01}
+LAUNCH = {"silence_seconds": 1.5, "hold_seconds": 0.01}
 
 
 @asynccontextmanager
