@@ -47,9 +47,9 @@ screenshots: $(INSTALLED_DEV)
 	@BINDERFED_SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e $(ARGS)
 
 # The versions that the project is tested with; pyproject.toml has the floors.
-constraints: $(INSTALLED_DEV)
+constraints: .venv/.made
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --upgrade \
-		--extra local --extra plot --group dev --python-version 3.11 pyproject.toml -o constraints.txt
+		--extra docker --extra kubernetes --extra ecr --extra plot --group dev --python-version 3.11 pyproject.toml -o constraints.txt
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -65,7 +65,7 @@ $(INSTALLED): .venv/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[local,plot]' --group dev
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[docker,kubernetes,ecr,plot]' --group dev
 	@touch $@
 
 clean:
