@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from binder_federation.cluster_agent.stacks.host.environment import tool_variables
+from binder_federation.cluster_agent.stacks.host.tools import find_tool
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
-from binder_federation.cluster_agent.stacks.local.environment import tool_variables
-from binder_federation.cluster_agent.stacks.local.tools import find_tool
 
 
 @pytest.fixture(scope="session")

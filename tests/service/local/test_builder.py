@@ -20,11 +20,11 @@ from binder_federation.binder.errors import (
 from binder_federation.binder.events import Phase
 from binder_federation.binder.providers import make_git_access
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Image
+from binder_federation.cluster_agent.stacks.host.tools import find_tool
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
 from binder_federation.cluster_agent.stacks.local.builder import BUILD_MARK, LocalBuilder
 from binder_federation.cluster_agent.stacks.local.folders import ImageFolder, StackFolders
 from binder_federation.cluster_agent.stacks.local.image_record import read_record
-from binder_federation.cluster_agent.stacks.local.tools import find_tool
 from binder_federation.runtime.processes import hold_marked_processes
 from tests.support.eventually import eventually
 from tests.support.git_repositories import make_repository

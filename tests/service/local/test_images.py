@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from binder_federation.binder.spec import ImageKey
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.local.folders import (
     ImageFolder,
     StackFolders,
-    remove_tree,
 )
 from binder_federation.cluster_agent.stacks.local.image_record import (
     ImageRecordFile,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from binder_federation.cluster_agent.stacks.local.environment import (
+from binder_federation.cluster_agent.stacks.host.environment import (
     session_variables,
     tool_variables,
 )
@@ -13,8 +13,8 @@ from binder_federation.cluster_agent.stacks.local.server_command import (
     server_arguments,
     server_command,
 )
-from binder_federation.cluster_agent.stacks.local.session_request import read_session_request
-from binder_federation.cluster_agent.stacks.local.submodules import absolute_url
+from binder_federation.cluster_agent.stacks.managed_hub.session_request import read_session_request
+from binder_federation.cluster_agent.stacks.sources.submodules import absolute_url
 
 GITHUB = "https://github.com/owner/name"
 

@@ -15,7 +15,7 @@ import structlog
 from packaging.utils import canonicalize_name
 
 from binder_federation.cluster_agent.stacks.base import StackNotReady
-from binder_federation.cluster_agent.stacks.local.folders import remove_tree
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.local.pythons import BASE_PYTHON
 from binder_federation.cluster_agent.stacks.local.tool_runs import run_tool
 

@@ -15,21 +15,20 @@ import structlog
 from binder_federation.binder.errors import MemberBuildFailed
 from binder_federation.binder.events import Phase
 from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image
+from binder_federation.cluster_agent.stacks.host.environment import (
+    session_variables,
+    tool_variables,
+)
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
 from binder_federation.cluster_agent.stacks.local.buildpack import (
     EnvironmentPlan,
     plan_environment,
 )
-from binder_federation.cluster_agent.stacks.local.checkout import Checkout, FindSource
-from binder_federation.cluster_agent.stacks.local.environment import (
-    session_variables,
-    tool_variables,
-)
 from binder_federation.cluster_agent.stacks.local.environment_builds import EnvironmentBuild
 from binder_federation.cluster_agent.stacks.local.folders import (
     ImageFolder,
     StackFolders,
-    remove_tree,
 )
 from binder_federation.cluster_agent.stacks.local.image_record import (
     ImageRecordFile,
@@ -46,6 +45,7 @@ from binder_federation.cluster_agent.stacks.local.repository_files import (
     read_repository_files,
 )
 from binder_federation.cluster_agent.stacks.local.scripts import make_executable
+from binder_federation.cluster_agent.stacks.sources.checkout import Checkout, FindSource
 from binder_federation.runtime.processes import OWNER_MARK, end_marked_processes
 
 log = structlog.get_logger(__name__)

@@ -5,12 +5,7 @@ environment is made at its final place, because scripts and editable installs
 hold absolute paths.
 """
 
-import contextlib
-import errno
-import os
 import re
-import shutil
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,28 +79,3 @@ class StackFolders:
         if not _SESSION_NAME.fullmatch(user_name) or ".." in user_name:
             raise ValueError("a session's name is made of a-z, 0-9, '.', '_' and '-'")
         return self.sessions / user_name
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder or file, also below folders that somebody made read-only, and while
-    a process that is ending still writes there."""
-    for attempt in range(5):
-        try:
-            if path.is_symlink() or not path.is_dir():
-                path.unlink(missing_ok=True)
-            else:
-                shutil.rmtree(path)
-        except PermissionError:
-            _let_us_write(path)
-        except OSError as error:
-            if attempt == 4 or error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
-                raise
-        if not os.path.lexists(path):
-            return
-    raise PermissionError(errno.EACCES, "cannot be removed", str(path))
-
-
-def _let_us_write(path: Path) -> None:
-    for folder, _, _ in os.walk(path):
-        with contextlib.suppress(OSError):
-            Path(folder).chmod(stat.S_IRWXU)

@@ -11,10 +11,10 @@ import structlog
 from binder_federation.binder.messages import ImageRecord
 from binder_federation.binder.spec import ImageKey
 from binder_federation.cluster_agent.stacks.base import Image
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.local.folders import (
     ImageFolder,
     StackFolders,
-    remove_tree,
 )
 from binder_federation.cluster_agent.stacks.local.image_record import ImageRecordFile, read_record
 

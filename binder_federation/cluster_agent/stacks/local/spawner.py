@@ -18,14 +18,14 @@ import aiohttp
 from jupyterhub.spawner import Spawner
 from traitlets import Unicode
 
-from binder_federation.cluster_agent.stacks.local.environment import session_variables
+from binder_federation.cluster_agent.stacks.host.environment import session_variables
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
+from binder_federation.cluster_agent.stacks.host.ports import free_ports, is_port_taken
 from binder_federation.cluster_agent.stacks.local.folders import (
     ImageFolder,
     StackFolders,
-    remove_tree,
 )
 from binder_federation.cluster_agent.stacks.local.image_record import ImageRecordFile, read_record
-from binder_federation.cluster_agent.stacks.local.ports import free_ports, is_port_taken
 from binder_federation.cluster_agent.stacks.local.server_command import (
     server_arguments,
     server_command,
@@ -36,7 +36,7 @@ from binder_federation.cluster_agent.stacks.local.session_files import (
     make_environment,
     session_python_variables,
 )
-from binder_federation.cluster_agent.stacks.local.session_request import (
+from binder_federation.cluster_agent.stacks.managed_hub.session_request import (
     SessionRequest,
     read_session_request,
 )

@@ -18,15 +18,16 @@ import httpx
 from binder_federation.binder.messages import CheckRecord
 from binder_federation.binder.providers import make_git_access
 from binder_federation.cluster_agent.stacks.base import Builder, Hub, ImageStore, StackNotReady
+from binder_federation.cluster_agent.stacks.host.environment import tool_variables
+from binder_federation.cluster_agent.stacks.host.tools import find_tool
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
 from binder_federation.cluster_agent.stacks.local.builder import LocalBuilder
-from binder_federation.cluster_agent.stacks.local.environment import tool_variables
 from binder_federation.cluster_agent.stacks.local.folders import StackFolders
-from binder_federation.cluster_agent.stacks.local.hub import LocalHub
 from binder_federation.cluster_agent.stacks.local.images import LocalImages
 from binder_federation.cluster_agent.stacks.local.machine import lock_folder, sessions_that_fit
+from binder_federation.cluster_agent.stacks.local.spawner_config import plan_hub
 from binder_federation.cluster_agent.stacks.local.sweep import sweep_files, sweep_processes
-from binder_federation.cluster_agent.stacks.local.tools import find_tool
+from binder_federation.cluster_agent.stacks.managed_hub.hub import ManagedHub
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.processes import OWNER_MARK
@@ -61,11 +62,12 @@ class LocalStack:
             may_download_python=settings.local.allow_python_downloads,
         )
         sessions = settings.quota.sessions
-        self._hub = LocalHub(
-            settings=settings,
-            folders=self._folders,
+        plan = plan_hub(
+            settings.local,
+            self._folders,
             most_sessions=self.default_capacity if sessions is None else sessions,
         )
+        self._hub = ManagedHub(launch=settings.launch, plan=plan)
 
     @property
     def builder(self) -> Builder:

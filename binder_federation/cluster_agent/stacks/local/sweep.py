@@ -4,10 +4,10 @@ import asyncio
 
 import structlog
 
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.local.folders import (
     ImageFolder,
     StackFolders,
-    remove_tree,
 )
 from binder_federation.cluster_agent.stacks.local.image_record import read_record
 from binder_federation.runtime.processes import OWNER_MARK, end_marked_processes

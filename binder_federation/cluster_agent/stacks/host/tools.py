@@ -1,4 +1,4 @@
-"""Where the programs of the local stack are: next to this Python first, then on PATH."""
+"""Where programs are: next to this Python first, then on PATH."""
 
 import shutil
 import sys
@@ -13,8 +13,8 @@ def find_tool(name: str) -> str:
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
         raise StackNotReady(
-            f"The local stack needs the program {name!r}, which is not installed.",
-            advice="Install the package with its parts for this stack: "
-            "pip install 'binder-federation[local]' (git comes from the system).",
+            f"This stack needs the program {name!r}, which is not installed.",
+            advice="Install the package with the parts for this stack, such as "
+            "pip install 'binder-federation[local]'; git comes from the system.",
         )
     return found

@@ -18,7 +18,7 @@ from binder_federation.binder.errors import (
 )
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.binder.providers.git_commands import GitResult, run_git
-from binder_federation.cluster_agent.stacks.local.submodules import (
+from binder_federation.cluster_agent.stacks.sources.submodules import (
     Submodule,
     absolute_url,
     read_submodules,

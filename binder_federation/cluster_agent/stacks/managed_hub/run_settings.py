@@ -2,18 +2,22 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 SETTINGS_VARIABLE = "BINDERFED_HUB_SETTINGS"
 """Names the file, for `jupyterhub_config.py`."""
 
 
 @dataclass(frozen=True, slots=True)
-class HubSettings:
+class RunSettings:
     """Addresses, secrets and limits of one run of the hub."""
 
-    state_dir: str
+    owner_mark: str
+    """What everything below the hub carries as `OWNER_MARK`."""
+    folder: str
     public_host: str
     public_port: int
     hub_port: int
@@ -27,15 +31,22 @@ class HubSettings:
     cull_idle_seconds: int
     cull_every_seconds: int
     max_age_seconds: int
+    database_url: str
+    are_servers_kept: bool
+    """Whether users' servers go on when the hub stops, and are found again."""
+    spawner_module: str
+    """The module whose `configure_spawner(config, settings)` says how servers are started."""
+    spawner: Mapping[str, Any]
+    """What that module needs."""
 
 
-def write_hub_settings(path: Path, settings: HubSettings) -> None:
+def write_run_settings(path: Path, settings: RunSettings) -> None:
     """Write `settings` to a new file at `path`, which holds secrets."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(asdict(settings), file)
 
 
-def read_hub_settings(path: Path) -> HubSettings:
+def read_run_settings(path: Path) -> RunSettings:
     """The settings that the agent wrote to `path`."""
-    return HubSettings(**json.loads(path.read_text(encoding="utf-8")))
+    return RunSettings(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,8 +1,8 @@
 """Runs JupyterHub with its proxy below the agent, for as long as the agent lives.
 
-Each run is new: its own ports, secrets and folder, an empty database. The hub and
-the proxy are asked for their health through the public address, the way visitors
-come, before the stack counts as started.
+Each run has its own ports, secrets and folder; the database is empty, or a file where
+servers outlive their hub. The hub and the proxy are asked for their health through the
+public address, the way visitors come, before the stack counts as started.
 """
 
 import asyncio
@@ -11,24 +11,27 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
 
 from binder_federation.binder.messages import CheckRecord
 from binder_federation.cluster_agent.stacks.base import StackNotReady
-from binder_federation.cluster_agent.stacks.local.environment import session_variables
-from binder_federation.cluster_agent.stacks.local.folders import StackFolders, remove_tree
-from binder_federation.cluster_agent.stacks.local.hub_settings import (
+from binder_federation.cluster_agent.stacks.host.environment import session_variables
+from binder_federation.cluster_agent.stacks.host.files import remove_tree
+from binder_federation.cluster_agent.stacks.host.ports import free_ports, is_port_taken
+from binder_federation.cluster_agent.stacks.host.tools import find_tool
+from binder_federation.cluster_agent.stacks.managed_hub.run_settings import (
     SETTINGS_VARIABLE,
-    HubSettings,
-    write_hub_settings,
+    RunSettings,
+    write_run_settings,
 )
-from binder_federation.cluster_agent.stacks.local.ports import free_ports, is_port_taken
-from binder_federation.cluster_agent.stacks.local.tools import find_tool
-from binder_federation.config.agent import AgentSettings
+from binder_federation.config.agent import AgentLaunchSettings
 from binder_federation.runtime.processes import OWNER_MARK, die_with_parent
 
 log = structlog.get_logger(__name__)
@@ -40,16 +43,36 @@ _LOG_TAIL_BYTES = 4000
 _LOG_BYTES_LIMIT = 10_000_000
 
 
-class LocalHub:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubPlan:
+    """In what the stacks' hubs differ."""
+
+    folder: Path
+    """Of the run: its secrets, its log."""
+    owner_mark: str
+    host: str
+    port: int
+    """Where the proxy listens; 0 takes a free port."""
+    port_setting: str
+    """The setting that `port` comes from, for the message when it is taken."""
+    most_sessions: int
+    spawner_module: str
+    spawner: Mapping[str, Any]
+    public_url: str = ""
+    """Where browsers reach the proxy, when that is another address than it listens on."""
+    database: Path | None = None
+    """A file that outlives the run, with the servers in it; None for one in memory."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of the hub's process."""
+
+
+class ManagedHub:
     """JupyterHub as a child process. `start` it before its properties are asked."""
 
-    def __init__(
-        self, *, settings: AgentSettings, folders: StackFolders, most_sessions: int
-    ) -> None:
-        self._settings = settings
-        self._folders = folders
-        self._most_sessions = most_sessions
-        self._run: HubSettings | None = None
+    def __init__(self, *, launch: AgentLaunchSettings, plan: HubPlan) -> None:
+        self._launch = launch
+        self._plan = plan
+        self._run: RunSettings | None = None
         self._process: asyncio.subprocess.Process | None = None
         # Loopback only: a proxy for outgoing requests would not find it.
         self._client = httpx.AsyncClient(timeout=2.0, trust_env=False)
@@ -66,7 +89,12 @@ class LocalHub:
 
     @property
     def public_url(self) -> str:
-        """The proxy's address."""
+        """Where users' browsers reach the proxy."""
+        return self._plan.public_url.rstrip("/") or self._near_url
+
+    @property
+    def _near_url(self) -> str:
+        """The proxy's address on this machine."""
         host = self._current.public_host
         if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not listened on
             host = "127.0.0.1"
@@ -74,7 +102,7 @@ class LocalHub:
         return f"http://{shown}:{self._current.public_port}"
 
     @property
-    def _current(self) -> HubSettings:
+    def _current(self) -> RunSettings:
         if self._run is None:
             raise RuntimeError("the hub is not started")
         return self._run
@@ -82,7 +110,7 @@ class LocalHub:
     async def start(self) -> None:
         """Start the hub and wait until it answers. Raises `StackNotReady`."""
         for tries_left in reversed(range(_TRIES)):
-            await asyncio.to_thread(remove_tree, self._folders.hub)
+            await asyncio.to_thread(remove_tree, self._plan.folder)
             self._run = self._new_run()
             self._process = await self._start_process(self._run)
             try:
@@ -102,7 +130,7 @@ class LocalHub:
         self._bound_log()
         hub, proxy = await asyncio.gather(
             self._answers(f"{self.api_url}/health"),
-            self._answers(f"{self.public_url}/hub/api/health"),
+            self._answers(f"{self._near_url}/hub/api/health"),
         )
         return (
             CheckRecord(
@@ -117,38 +145,43 @@ class LocalHub:
         await self._client.aclose()
         await asyncio.to_thread(self._remove_all_but_log)
 
-    def _new_run(self) -> HubSettings:
-        local, launch = self._settings.local, self._settings.launch
-        if local.hub_port and is_port_taken(local.hub_host, local.hub_port):
+    def _new_run(self) -> RunSettings:
+        plan, launch = self._plan, self._launch
+        if plan.port and is_port_taken(plan.host, plan.port):
             raise StackNotReady(
-                f"Port {local.hub_port} on {local.hub_host} is in use by another program.",
-                advice="Choose another one as local.hub_port, or 0 for any that is free.",
+                f"Port {plan.port} on {plan.host} is in use by another program.",
+                advice=f"Choose another one as {plan.port_setting}, or 0 for any that is free.",
             )
         public_port, hub_port, traefik_port = free_ports(3)
-        return HubSettings(
-            state_dir=str(self._folders.root),
-            public_host=local.hub_host,
-            public_port=local.hub_port or public_port,
+        return RunSettings(
+            owner_mark=plan.owner_mark,
+            folder=str(plan.folder),
+            public_host=plan.host,
+            public_port=plan.port or public_port,
             hub_port=hub_port,
             traefik_port=traefik_port,
             traefik_binary=find_tool("traefik"),
             service_token=secrets.token_hex(32),
             proxy_password=secrets.token_hex(32),
             concurrent_launches=2 * launch.concurrent + 8,
-            most_servers=self._most_sessions + launch.concurrent,
+            most_servers=plan.most_sessions + launch.concurrent,
             start_timeout_seconds=max(1, int(launch.timeout_seconds)),
             cull_idle_seconds=max(1, int(launch.cull_idle_seconds)),
             cull_every_seconds=max(1, int(launch.cull_every_seconds)),
             max_age_seconds=max(1, int(launch.max_age_seconds)),
+            database_url=f"sqlite:///{plan.database}" if plan.database else "sqlite:///:memory:",
+            are_servers_kept=plan.database is not None,
+            spawner_module=plan.spawner_module,
+            spawner=plan.spawner,
         )
 
-    async def _start_process(self, run: HubSettings) -> asyncio.subprocess.Process:
-        folder = self._folders.hub
+    async def _start_process(self, run: RunSettings) -> asyncio.subprocess.Process:
+        folder = self._plan.folder
         for path in (folder / "home", folder / "tmp"):
             path.mkdir(parents=True)
         folder.chmod(0o700)
         settings_file = folder / "settings.json"
-        write_hub_settings(settings_file, run)
+        write_run_settings(settings_file, run)
         variables = session_variables(os.environ, home=folder / "home", temporary=folder / "tmp")
         command = [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG_FILE)]
         with self._log_path.open("ab") as log_file:
@@ -157,8 +190,9 @@ class LocalHub:
                 cwd=folder,
                 env={
                     **variables,
+                    **self._plan.variables,
                     SETTINGS_VARIABLE: str(settings_file),
-                    OWNER_MARK: str(self._folders.root),
+                    OWNER_MARK: self._plan.owner_mark,
                 },
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log_file,
@@ -170,7 +204,7 @@ class LocalHub:
     async def _wait_until_well(self, process: asyncio.subprocess.Process) -> None:
         try:
             async with asyncio.timeout(START_SECONDS):
-                while not await self._answers(f"{self.public_url}/hub/api/health"):
+                while not await self._answers(f"{self._near_url}/hub/api/health"):
                     if process.returncode is not None:
                         raise StackNotReady(
                             "JupyterHub stopped while it started.", advice=self._log_advice
@@ -205,16 +239,16 @@ class LocalHub:
 
     @property
     def _log_path(self) -> Path:
-        return self._folders.hub / "hub.log"
+        return self._plan.folder / "hub.log"
 
     @property
     def _log_advice(self) -> str:
         return f"Its log is in {self._log_path}."
 
     def _remove_all_but_log(self) -> None:
-        if not self._folders.hub.is_dir():
+        if not self._plan.folder.is_dir():
             return
-        for path in self._folders.hub.iterdir():
+        for path in self._plan.folder.iterdir():
             if path != self._log_path:
                 remove_tree(path)
 

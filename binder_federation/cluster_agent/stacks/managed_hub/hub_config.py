@@ -1,20 +1,20 @@
-"""How the local stack's JupyterHub runs: for one machine, for visitors without accounts.
+"""How a hub that the agent runs is set up: for visitors without accounts.
 
 Nobody can log in: servers are started by the agent through the REST API, and the
-visitor has the server's own token. The database is in memory, because temporary
-users do not outlive the hub. Nothing listens beyond the public address, and the
-proxy makes no outgoing requests.
+visitor has the server's own token. How a server is started is the stack's own: its
+module's `configure_spawner` is called last. Nothing listens beyond the public address,
+and the proxy makes no outgoing requests.
 """
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 
-from binder_federation.cluster_agent.stacks.local.hub_settings import HubSettings
-from binder_federation.cluster_agent.stacks.local.proxy import SessionProxy
-from binder_federation.cluster_agent.stacks.local.spawner import SessionSpawner
+from binder_federation.cluster_agent.stacks.managed_hub.proxy import SessionProxy
+from binder_federation.cluster_agent.stacks.managed_hub.run_settings import RunSettings
 from binder_federation.runtime import processes
 
 _AGENT_SCOPES = ["servers", "admin:users", "admin:servers", "users:activity", "read:hub"]
@@ -27,34 +27,35 @@ _CULLER_SCOPES = [
 ]
 
 
-def configure_hub(config: Any, settings: HubSettings) -> None:
+def configure_hub(config: Any, settings: RunSettings) -> None:
     """Fill JupyterHub's configuration object (`config`) from our settings."""
     _configure_application(config, settings)
     _configure_proxy(config, settings)
     _configure_services(config, settings)
-    _configure_spawner(config, settings)
+    _configure_servers(config, settings)
+    importlib.import_module(settings.spawner_module).configure_spawner(config, settings)
 
 
-def _configure_application(config: Any, settings: HubSettings) -> None:
+def _configure_application(config: Any, settings: RunSettings) -> None:
     hub = config.JupyterHub
     hub.bind_url = f"http://{settings.public_host}:{settings.public_port}/"
     hub.hub_ip = "127.0.0.1"
     hub.hub_port = settings.hub_port
-    hub.db_url = "sqlite:///:memory:"
+    hub.db_url = settings.database_url
+    hub.cookie_secret_file = str(Path(settings.folder) / "cookie_secret")
     hub.authenticator_class = "null"
-    hub.spawner_class = SessionSpawner
     hub.proxy_class = SessionProxy
     hub.allow_named_servers = False
     # The agent queues launches and counts sessions; these are the second line.
     hub.concurrent_spawn_limit = settings.concurrent_launches
     hub.active_server_limit = settings.most_servers
     hub.tornado_settings = {"slow_spawn_timeout": 0, "slow_stop_timeout": 30}
-    hub.cleanup_servers = True
+    hub.cleanup_servers = not settings.are_servers_kept
     hub.cleanup_proxy = True
 
 
-def _configure_proxy(config: Any, settings: HubSettings) -> None:
-    hub_dir = Path(settings.state_dir) / "hub"
+def _configure_proxy(config: Any, settings: RunSettings) -> None:
+    hub_dir = Path(settings.folder)
     proxy = config.SessionProxy
     proxy.traefik_binary = settings.traefik_binary
     proxy.static_config_file = str(hub_dir / "traefik.toml")
@@ -85,7 +86,7 @@ _ALL_CHARACTERS = {
 } | {"allowEncodedHash": True}
 
 
-def _configure_services(config: Any, settings: HubSettings) -> None:
+def _configure_services(config: Any, settings: RunSettings) -> None:
     culler = [
         sys.executable,
         "-m",
@@ -107,7 +108,7 @@ def _configure_services(config: Any, settings: HubSettings) -> None:
         {
             "name": "idle-culler",
             "command": culler,
-            "environment": {processes.OWNER_MARK: settings.state_dir},
+            "environment": {processes.OWNER_MARK: settings.owner_mark},
         },
     ]
     config.JupyterHub.load_roles = [
@@ -116,11 +117,6 @@ def _configure_services(config: Any, settings: HubSettings) -> None:
     ]
 
 
-def _configure_spawner(config: Any, settings: HubSettings) -> None:
-    spawner = config.SessionSpawner
-    spawner.state_dir = settings.state_dir
-    spawner.start_timeout = settings.start_timeout_seconds
-    spawner.http_timeout = 30
-    spawner.poll_interval = 5
-    spawner.apply_user_options = lambda _spawner, _options: None  # `start` reads them
-    spawner.consecutive_failure_limit = 0  # failures of repositories must not stop the hub
+def _configure_servers(config: Any, settings: RunSettings) -> None:
+    config.Spawner.start_timeout = settings.start_timeout_seconds
+    config.Spawner.consecutive_failure_limit = 0  # failures of repositories must not stop the hub

@@ -1,0 +1,1 @@
+"""What stacks need of the machine that the agent runs on: programs, ports, variables, files."""

@@ -1,0 +1,1 @@
+"""Repositories into folders: git, its submodules, and the rules for URLs."""
