@@ -1,4 +1,4 @@
-"""Names of the hub's temporary users: readable for operators, not to be guessed."""
+"""Names that are made from a repository's: readable for operators, plain for machines."""
 
 import re
 
@@ -10,13 +10,20 @@ MAX_PREFIX_LENGTH = 32
 
 
 def user_name(spec: LaunchSpec, suffix: str) -> str:
-    """`owner-name-x7k2m9qa`: the repository's last two path parts and `suffix`.
+    """`owner-name-x7k2m9qa`: the repository's slug and `suffix`, not to be guessed.
 
-    Only lower-case letters, digits and `-`, so that it is the same in a URL, in
-    a file name and in a DNS label (at most 41 characters).
+    The same in a URL, in a file name and in a DNS label (at most 41 characters).
     """
-    path = re.sub(r"^[a-z+]+://[^/]*/", "", spec.repository.lower())
+    return f"{repository_slug(spec.repository, MAX_PREFIX_LENGTH)}-{suffix}"
+
+
+def repository_slug(repository: str, max_length: int) -> str:
+    """`owner-name`: the repository's last two path parts, in `a-z`, `0-9` and `-`.
+
+    At most `max_length` characters, of which the last ones are kept; neither empty,
+    nor with a `-` at either end.
+    """
+    path = re.sub(r"^[a-z+]+://[^/]*/", "", repository.lower())
     parts = [part for part in path.removesuffix(".git").split("/") if part]
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join(parts[-2:]))
-    prefix = slug[-MAX_PREFIX_LENGTH:].strip("-") or "repository"
-    return f"{prefix}-{suffix}"
+    return slug[-max_length:].strip("-") or "repository"
