@@ -1,13 +1,17 @@
 """Settings of a cluster agent: `binderfed-agent serve --config agent.yaml`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from binder_federation.config.federation import Credential, HttpUrl, MemberName
+from binder_federation.config.isolation import IsolationSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
+from binder_federation.config.resources import PatternSettings, ResourceSettings
+from binder_federation.config.stacks.docker import DockerStackSettings
+from binder_federation.config.stacks.kubernetes import KubernetesStackSettings
 
 
 class LocalStackSettings(Section):
@@ -34,9 +38,28 @@ class AgentLaunchSettings(Section):
     """A launch whose federation went away without a word goes on for so long."""
     kept_seconds: Seconds = 120.0
     """What a launch came to can be asked for again for so long after its end."""
+    pre_launch_hook: str = ""
+    """`package.module:function`, called before each server's start (docs/members.md)."""
     cull_idle_seconds: Seconds = 600.0
     cull_every_seconds: Seconds = 60.0
     max_age_seconds: Seconds = 21_600.0
+
+
+class Repo2dockerSettings(Section):
+    """Passed on to repo2docker, which makes the images of the Docker and Kubernetes stacks."""
+
+    base_image: str = ""
+    """What images are built on; empty: repo2docker's own."""
+    build_args: dict[str, str] = Field(default_factory=dict)
+    appendix: str = ""
+    """Dockerfile commands at the end of each image."""
+    user_id: Annotated[int, Field(ge=1)] = 1000
+    buildx_args: list[str] = Field(default_factory=list)
+    """Further arguments of `docker buildx build`, such as `--network=host`."""
+    memory_limit: str = ""
+    """Of one build, such as `2G`: a cgroup of the engine's machine (Docker stack, as root)."""
+    traits: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Further settings of repo2docker, by class: `{"Repo2Docker": {"platform": …}}`."""
 
 
 class AgentBuildSettings(Section):
@@ -45,6 +68,8 @@ class AgentBuildSettings(Section):
     slots: Annotated[int, Field(ge=1)] = 2
     timeout_seconds: Seconds = 1800.0
     log_tail_lines: Annotated[int, Field(ge=1)] = 100
+    repo2docker: Repo2dockerSettings = Repo2dockerSettings()
+    """Docker and Kubernetes: how images are made."""
 
 
 class QuotaSettings(Section):
@@ -74,8 +99,16 @@ class AgentSettings(BaseSettings):
     report_every_seconds: Seconds = 3.0
     keepalive_seconds: Seconds = 10.0
     state_dir: Path = Path(".binderfed/agent")
-    stack: Literal["local"] = "local"
+    stack: Literal["local", "docker", "kubernetes"] = "local"
     local: LocalStackSettings = LocalStackSettings()
+    docker: DockerStackSettings = DockerStackSettings()
+    kubernetes: KubernetesStackSettings = KubernetesStackSettings()
+    isolation: IsolationSettings = IsolationSettings()
+    """Docker and Kubernetes: how servers and builds are kept apart."""
+    resources: ResourceSettings = ResourceSettings()
+    """Docker and Kubernetes: what one server gets."""
+    patterns: list[PatternSettings] = Field(default_factory=list)
+    """Other settings for some repositories."""
     build: AgentBuildSettings = AgentBuildSettings()
     launch: AgentLaunchSettings = AgentLaunchSettings()
     quota: QuotaSettings = QuotaSettings()

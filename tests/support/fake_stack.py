@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import CheckRecord, ImageRecord
 from binder_federation.binder.spec import ImageKey
-from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image
+from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image, Room
 from tests.support.fake_hub import FakeHub
 
 
@@ -17,6 +17,7 @@ class FakeImages:
         self.images: dict[ImageKey, Image] = {}
         self.limit = 1000
         self.launched: list[ImageKey] = []
+        self.brought_near: list[ImageKey] = []
         self.kept_for: list[frozenset[str]] = []
         """What was in use whenever room was made."""
 
@@ -28,6 +29,9 @@ class FakeImages:
 
     async def find(self, key: ImageKey) -> Image | None:
         return self.images.get(key)
+
+    async def bring_near(self, image: Image) -> None:
+        self.brought_near.append(image.key)
 
     async def list_images(self) -> Sequence[ImageRecord]:
         return [
@@ -99,6 +103,8 @@ class FakeStack:
         self.hub = FakeHub()
         self.default_capacity = 50
         self.check_results = [CheckRecord(service="JupyterHub API", ok=True)]
+        self.room = Room()
+        self.tidied_for: list[frozenset[str] | None] = []
         self.start_failure: Exception | None = None
         self.is_closed = False
         self._is_started = False
@@ -111,6 +117,9 @@ class FakeStack:
 
     async def checks(self) -> Sequence[CheckRecord]:
         return self.check_results
+
+    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+        self.tidied_for.append(known_users)
 
     async def aclose(self) -> None:
         self.is_closed = True

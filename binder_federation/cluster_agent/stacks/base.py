@@ -71,7 +71,12 @@ class ImageStore(Protocol):
     """The images that this member holds."""
 
     async def find(self, key: ImageKey) -> Image | None:
-        """The image, if it is whole."""
+        """The image, if it is whole: servers can be started from it."""
+
+    async def bring_near(self, image: Image) -> None:
+        """Have it where servers start, so that the next launch fetches nothing.
+
+        Raises `MemberBuildFailed` when that cannot be had."""
 
     async def list_images(self) -> Sequence[ImageRecord]:
         """All of them."""
@@ -80,8 +85,8 @@ class ImageStore(Protocol):
         """The image was used just now."""
 
     async def ensure_room(self, *, in_use: frozenset[str]) -> Sequence[ImageKey]:
-        """Remove least recently used images until the limit holds, never one whose
-        `reference` is `in_use`; returns what was removed."""
+        """Remove least recently launched images, from a high-water mark down to a low one,
+        never one whose `reference` is `in_use`; returns what was removed."""
 
 
 class Hub(Protocol):
@@ -98,6 +103,18 @@ class Hub(Protocol):
     @property
     def public_url(self) -> str:
         """Where users' browsers reach it, without a trailing `/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the cluster itself has left, whatever the quota says."""
+
+    sessions: int | None = None
+    """Further sessions that fit now; None when the cluster does not tell."""
+    can_build: bool = True
+    """Builds stop before launches do: a full disk, no place for another pod."""
+    reason: str = ""
+    """Why not, as a sentence."""
 
 
 class Stack(Protocol):
@@ -119,6 +136,17 @@ class Stack(Protocol):
 
     async def checks(self) -> Sequence[CheckRecord]:
         """How the stack's parts are, now; quick (cached by the caller)."""
+
+    @property
+    def room(self) -> Room:
+        """As last read by `tidy`, or learned from a refusal since."""
+
+    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+        """One pass, every few seconds: read what room there is; remove what nobody owns.
+
+        `known_users` are the hub's users and those whose launch is under way; None while
+        the hub does not tell, when nothing may be removed on its account.
+        """
 
     async def aclose(self) -> None:
         """Stop what `start` started and leave no process."""

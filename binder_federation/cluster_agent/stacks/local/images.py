@@ -33,6 +33,9 @@ class LocalImages:
         record = await asyncio.to_thread(read_record, self._folders.image(key))
         return image_of(record) if record else None
 
+    async def bring_near(self, image: Image) -> None:
+        """It is: images are folders on this machine."""
+
     async def list_images(self) -> Sequence[ImageRecord]:
         """All of them."""
         records = await asyncio.to_thread(self._read_all)

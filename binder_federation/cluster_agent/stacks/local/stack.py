@@ -17,11 +17,17 @@ import httpx
 
 from binder_federation.binder.messages import CheckRecord
 from binder_federation.binder.providers import make_git_access
-from binder_federation.cluster_agent.stacks.base import Builder, Hub, ImageStore, StackNotReady
+from binder_federation.cluster_agent.stacks.base import (
+    Builder,
+    Hub,
+    ImageStore,
+    Room,
+    StackNotReady,
+)
 from binder_federation.cluster_agent.stacks.host.environment import tool_variables
 from binder_federation.cluster_agent.stacks.host.tools import find_tool
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
-from binder_federation.cluster_agent.stacks.local.builder import LocalBuilder
+from binder_federation.cluster_agent.stacks.local.builder import LEAST_FREE_BYTES, LocalBuilder
 from binder_federation.cluster_agent.stacks.local.folders import StackFolders
 from binder_federation.cluster_agent.stacks.local.images import LocalImages
 from binder_federation.cluster_agent.stacks.local.machine import lock_folder, sessions_that_fit
@@ -113,6 +119,17 @@ class LocalStack:
                 message="" if has_base else "The base environment was removed; restart the agent.",
             ),
         )
+
+    @property
+    def room(self) -> Room:
+        """Builds need more of the disk than servers do."""
+        free = shutil.disk_usage(self._folders.root).free
+        if free < LEAST_FREE_BYTES:
+            return Room(can_build=False, reason=f"The disk is nearly full: {free / 1e9:.1f} GB.")
+        return Room()
+
+    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+        """Nothing to do: a session's processes end with its spawner, and that with the hub."""
 
     async def aclose(self) -> None:
         """Stop the hub, end what is left, give the folder back."""

@@ -17,7 +17,14 @@ from binder_federation.cluster_agent.stacks.managed_hub.proxy import SessionProx
 from binder_federation.cluster_agent.stacks.managed_hub.run_settings import RunSettings
 from binder_federation.runtime import processes
 
-_AGENT_SCOPES = ["servers", "admin:users", "admin:servers", "users:activity", "read:hub"]
+_AGENT_SCOPES = [
+    "servers",
+    "admin:users",
+    "admin:servers",
+    "admin:groups",  # which warm servers were handed out (warm/handouts.py)
+    "users:activity",
+    "read:hub",
+]
 _CULLER_SCOPES = [
     "list:users",
     "read:users:activity",

@@ -1,0 +1,74 @@
+"""What a build's process is told: a JSON document in a file that only it can read.
+
+The agent writes it (`write_order`, or as a Secret), `runner.py` reads it. It may hold
+git's credentials; those of the registry are a Docker `config.json` in a folder of its own.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from binder_federation.binder.providers.base import GitSource
+from binder_federation.config.providers import ProviderSettings
+
+
+class OrderedSource(BaseModel):
+    """Where git fetches from; see `binder.providers.base.GitSource`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    config: dict[str, str] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    def as_git_source(self) -> GitSource:
+        """The same, as git's callers want it."""
+        return GitSource(url=self.url, config=self.config, environment=self.environment)
+
+
+class BuildOrder(BaseModel):
+    """One image to make."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str
+    """The affinity key, for messages."""
+    resolved_ref: str
+    source: OrderedSource
+    providers: ProviderSettings
+    """The rules for submodules' addresses."""
+    subdirectory: str = ""
+    reference: str
+    """The image's name and tag."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    base_image: str = ""
+    build_args: dict[str, str] = Field(default_factory=dict)
+    appendix: str = ""
+    user_id: int = 1000
+    buildx_args: list[str] = Field(default_factory=list)
+    traits: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    push: Literal["no", "engine", "buildkit"] = "no"
+    """`engine`: the Docker engine pushes what it built, and tells of each layer; `buildkit`: the
+    builder pushes and keeps nothing."""
+    buildkit_address: str = ""
+    """With `buildkit`: the builder to use, `tcp://…` or `unix://…`."""
+    timeout_seconds: float
+    push_timeout_seconds: float = 900.0
+    push_stall_seconds: float = 120.0
+
+
+def write_order(path: Path, order: BuildOrder) -> None:
+    """Write `order` to a new file at `path` for this user alone."""
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(order_json(order), encoding="utf-8")
+
+
+def order_json(order: BuildOrder) -> str:
+    """The document, with its secrets."""
+    return order.model_dump_json()
+
+
+def read_order(path: Path) -> BuildOrder:
+    """The order at `path`; ValueError when it is none."""
+    return BuildOrder.model_validate_json(path.read_bytes())

@@ -1,0 +1,1 @@
+"""Settings that belong to one kind of stack."""

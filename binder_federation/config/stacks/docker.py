@@ -1,0 +1,28 @@
+"""Settings of the Docker stack."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from binder_federation.config.federation import HttpUrl
+from binder_federation.config.providers import Section
+
+
+class DockerStackSettings(Section):
+    """One Docker engine: it builds, keeps images and runs users' servers."""
+
+    engine_url: str = ""
+    """`unix:///var/run/docker.sock` or `tcp://…`; empty: `DOCKER_HOST`, or the usual socket."""
+    hub_host: str = "127.0.0.1"
+    hub_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where the hub's proxy listens; 0 takes a free port."""
+    public_url: HttpUrl | None = None
+    """Where users' browsers reach the hub's proxy; default the address it listens on."""
+    network: str = "binderfed-{name}"
+    """The network that servers are attached to; made when missing, without traffic between
+    servers. `{name}` is the member's name."""
+    image_bytes_limit: Annotated[int, Field(gt=0)] = 50_000_000_000
+    """High-water mark of the images on the engine: above it the least recently launched go."""
+    image_low_water_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    least_free_bytes: Annotated[int, Field(ge=0)] = 5_000_000_000
+    """With less on the engine's disk nothing is built; images that are there still start."""

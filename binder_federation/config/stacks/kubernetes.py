@@ -1,0 +1,79 @@
+"""Settings of the Kubernetes stack. Names and shapes of Kubernetes' own objects are its own."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr
+
+from binder_federation.config.federation import HttpUrl
+from binder_federation.config.providers import Seconds, Section
+
+
+class KubernetesHubSettings(Section):
+    """JupyterHub: run by the agent beside itself, or one that is there (Zero to JupyterHub)."""
+
+    mode: Literal["managed", "external"] = "managed"
+    host: str = "0.0.0.0"  # noqa: S104 - a pod's own address
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Where a managed hub's proxy listens."""
+    public_url: HttpUrl | None = None
+    """Where users' browsers reach the hub's proxy; needed in both modes."""
+    api_url: HttpUrl | None = None
+    """External: `http://hub:8081/hub/api`, as the agent reaches it."""
+    api_token: SecretStr = SecretStr("")
+    """External: the token of the hub's service for this agent."""
+
+
+class BuildPodSettings(Section):
+    """The pods that build."""
+
+    image: str = "binder-federation:latest"
+    """The project's own container image: it has repo2docker, git and a Docker client."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    engine_socket: str = "/var/run/docker.sock"
+    """A node's Docker or Podman socket, mounted from the host."""
+    buildkit_address: str = ""
+    """`tcp://buildkitd:1234`: a BuildKit instead of a socket; it pushes what it builds."""
+    cpu_request: str = "100m"
+    cpu_limit: str = ""
+    memory_request: str = "256Mi"
+    memory_limit: str = "1Gi"
+    """Of the pod, which fetches and asks the engine to build; the build itself is the engine's."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    are_sticky: bool = True
+    """Builds of one repository prefer the node of the last one, whose cache has its layers."""
+    push_secret: str = ""
+    """An existing Secret of type kubernetes.io/dockerconfigjson, for pushing. Without it the
+    agent's own registry credentials are handed to each build, in a Secret that ends with it."""
+    kept_seconds: Seconds = 600.0
+    """An ended build's pod is kept so long, for its operator to look at."""
+
+
+class UserPodSettings(Section):
+    """The pods of users' servers."""
+
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: list[str] = Field(default_factory=list)
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    port: Annotated[int, Field(ge=1024, le=65535)] = 8888
+
+
+class KubernetesStackSettings(Section):
+    """One namespace of a cluster."""
+
+    namespace: str = ""
+    """Where builds and servers run; empty: the agent's own, or the context's."""
+    context: str = ""
+    """Outside of a cluster: the context of the kubeconfig file to use."""
+    hub: KubernetesHubSettings = KubernetesHubSettings()
+    build: BuildPodSettings = BuildPodSettings()
+    user: UserPodSettings = UserPodSettings()
+    may_read_nodes: bool = True
+    """Whether the agent is allowed to list nodes: which images they hold, what room they have."""
+    stuck_after_seconds: Seconds = 300.0
+    """A pod that is Pending or Terminating for longer counts as stuck."""
+    prepull_nodes: Annotated[int, Field(ge=1)] = 2
+    """On how many nodes an image is put when the federation asks to prepare it."""
