@@ -6,8 +6,8 @@ who asks while it runs follows the same `Broadcast`. A build waits for a slot
 leave: the next launch finds the image. A failure is told to all watchers and not
 kept: the next request builds anew.
 
-Neighbours: `stacks.base.Builder` makes the image, `housekeeping.py` makes room
-after it, `launches.py` watches.
+Neighbours: `stacks.base.Builder` makes the image, `inventory.py` makes room after it,
+`launches.py` watches.
 """
 
 import asyncio
@@ -22,7 +22,13 @@ from binder_federation.binder.spec import ImageKey
 from binder_federation.cluster_agent.broadcast import Broadcast
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.slots import FairSlots
-from binder_federation.cluster_agent.stacks.base import Builder, BuildPlan, Image, ImageStore
+from binder_federation.cluster_agent.stacks.base import (
+    Builder,
+    BuildPlan,
+    Image,
+    ImageStore,
+    Room,
+)
 from binder_federation.config.agent import AgentBuildSettings
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -70,6 +76,7 @@ class Builds:
         tasks: BackgroundTasks,
         metrics: AgentMetrics,
         on_built: Callable[[Image], None],
+        room: Callable[[], Room],
     ) -> None:
         self._builder = builder
         self._images = images
@@ -77,6 +84,7 @@ class Builds:
         self._tasks = tasks
         self._metrics = metrics
         self._on_built = on_built
+        self._room = room
         self._running: dict[ImageKey, _Build] = {}
         self._slots = FairSlots(slots=settings.slots, most_per_group=max(1, settings.slots // 2))
 
@@ -121,6 +129,7 @@ class Builds:
             async with self._slots.hold(build.plan.spec.affinity_key, on_place=build.tell_place):
                 build.image = await self._images.find(build.plan.key)
                 if build.image is None:
+                    self._refuse_without_room()
                     build.image = await self._build(build)
                     self._on_built(build.image)
         except ServiceError as error:
@@ -133,6 +142,12 @@ class Builds:
         finally:
             del self._running[build.plan.key]
             build.record.close()
+
+    def _refuse_without_room(self) -> None:
+        """Images that are there still start; another member may build."""
+        room = self._room()
+        if not room.can_build:
+            raise MemberBuildFailed(room.reason or "This member has no room for builds now.")
 
     async def _build(self, build: _Build) -> Image:
         limit = self._settings.timeout_seconds + GRACE_SECONDS

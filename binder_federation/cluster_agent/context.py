@@ -128,6 +128,7 @@ def _wire(
         tasks=tasks,
         metrics=metrics,
         on_built=inventory.note_built,
+        room=lambda: stack.room,
     )
     launches = Launches(
         providers=providers,

@@ -10,7 +10,7 @@ from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.hub_api import NO_RETRY, HubApi
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.removal import MOST_PER_PASS, Removals
-from binder_federation.cluster_agent.stacks.base import BuildPlan
+from binder_federation.cluster_agent.stacks.base import BuildPlan, Room
 from binder_federation.config.agent import AgentBuildSettings
 from binder_federation.runtime.tasks import BackgroundTasks
 from tests.support.agent_server import SHA, running_agent
@@ -133,12 +133,30 @@ def make_builds(stack: FakeStack, tasks: BackgroundTasks, *, slots: int) -> Buil
         tasks=tasks,
         metrics=AgentMetrics(),
         on_built=lambda _: None,
+        room=lambda: stack.room,
     )
 
 
 def plan(repository: str, ref: str = SHA) -> BuildPlan:
     spec = LaunchSpec("gh", repository, ref)
     return BuildPlan(spec.image_key(ref), spec, ref, GitSource("https://git.invalid/x"))
+
+
+async def test_2018_03_26_no_space() -> None:
+    """The disk is nearly full: nothing is built, and what was built before still starts."""
+    stack = FakeStack()
+    stack.room = Room(can_build=False, reason="The disk is nearly full.")
+    there = stack.images.add(plan("owner/there"))
+    async with running_agent(stack) as agent:
+        refused = await agent.launch(f"gh/owner/new/{SHA}")
+        started = await agent.launch(f"gh/owner/there/{SHA}")
+
+    assert refused.last.phase is Phase.FAILED
+    assert refused.last.fields["fault"] == "member", "another member may have room"
+    assert "disk is nearly full" in refused.last.message
+    assert stack.builder.plans == [], "a build was begun on a full disk"
+    assert started.last.phase is Phase.READY
+    assert started.last.fields["image"] == there.reference
 
 
 async def test_2018_07_30_build_watched_by_many_has_one_reader() -> None:
