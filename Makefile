@@ -1,5 +1,8 @@
 # make run    a federation of two members on this machine, at http://127.0.0.1:8080
 # make test   everything that is tested here
+# make test-kubernetes
+#             members on Docker and Kubernetes: takes the engine, registry and cluster that
+#             DOCKER_HOST, TESTBED_REGISTRY, TESTBED_BASE_IMAGE and KUBECONFIG name
 # make live   a federation under load while Redis and replicas fail (five minutes)
 # make check  lint, types and layers
 # make bench  the benchmarks, each beside its yardstick (ARGS=--quick)
@@ -15,16 +18,19 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test live unit check bench format constraints screenshots clean
+.PHONY: help run test test-kubernetes live unit check bench format constraints screenshots clean
 
 help:
-	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
 
 run: $(INSTALLED)
 	@exec $(BIN)/binderfed up --port $(PORT) --members $(MEMBERS) $(ARGS)
 
 test: $(INSTALLED_DEV) check
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-kubernetes: $(INSTALLED_DEV)
+	@$(BIN)/pytest -m cluster $(ARGS) tests/cluster
 
 live: $(INSTALLED_DEV)
 	@$(BIN)/pytest -m live -s $(ARGS) tests/live

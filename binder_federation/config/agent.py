@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from binder_federation.config.federation import Credential, HttpUrl, MemberName
 from binder_federation.config.isolation import IsolationSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
+from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.resources import PatternSettings, ResourceSettings
 from binder_federation.config.stacks.docker import DockerStackSettings
 from binder_federation.config.stacks.kubernetes import KubernetesStackSettings
@@ -103,6 +104,8 @@ class AgentSettings(BaseSettings):
     local: LocalStackSettings = LocalStackSettings()
     docker: DockerStackSettings = DockerStackSettings()
     kubernetes: KubernetesStackSettings = KubernetesStackSettings()
+    registry: RegistrySettings = RegistrySettings()
+    """Docker and Kubernetes: where images are kept."""
     isolation: IsolationSettings = IsolationSettings()
     """Docker and Kubernetes: how servers and builds are kept apart."""
     resources: ResourceSettings = ResourceSettings()
