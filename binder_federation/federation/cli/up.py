@@ -17,19 +17,26 @@ EXAMPLES = """\
 examples:
   binderfed up                          two members, alpha and beta, at http://127.0.0.1:8080
   binderfed up --port 9000 --members 3
+  binderfed up --stack docker           members on this machine's Docker engine
   binderfed up --trust http://127.0.0.1:3000/
                                         also launch from a git server on this machine
   binderfed up --config more.yaml       further settings: a mapping with any of the sections
                                         `providers` (for all), `federation` and `agent`
 
-It listens on 127.0.0.1 only: the local stack runs a repository's code as you, without
-isolation. Whoever can reach it can run code as you. Members that strangers may use run on
-Docker or Kubernetes.
+It listens on 127.0.0.1 only. The local stack runs a repository's code as you, without
+isolation: whoever can reach it can run code as you. On Docker each server is a container of
+its own, built with repo2docker. Members that strangers may use: docs/members.md.
 """
-WHY_LOOPBACK = (
-    "It listens on 127.0.0.1 only: the local stack runs a repository's code as you,\n"
-    "without isolation. Launch what you would also run by hand."
-)
+WHY_LOOPBACK = {
+    "local": (
+        "It listens on 127.0.0.1 only: the local stack runs a repository's code as you,\n"
+        "without isolation. Launch what you would also run by hand."
+    ),
+    "docker": (
+        "It listens on 127.0.0.1 only. Each server is a container of its own. An image is\n"
+        "built with repo2docker, whose base takes minutes to fetch the first time."
+    ),
+}
 
 
 def add_command(commands: Any) -> None:
@@ -43,6 +50,12 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--port", type=int, default=8080, help="of the federation (%(default)s)")
     parser.add_argument("--members", type=int, default=2, help="how many (%(default)s)")
+    parser.add_argument(
+        "--stack",
+        choices=sorted(WHY_LOOPBACK),
+        default="local",
+        help="how members build and run servers (%(default)s)",
+    )
     parser.add_argument(
         "--state-dir",
         type=Path,
@@ -87,7 +100,7 @@ async def _up(arguments: argparse.Namespace) -> int:
         async with supervisor.running():
             ready = await up_ready.wait_until_ready(plan, supervisor)
             if ready:
-                _print_welcome(plan)
+                _print_welcome(plan, arguments.stack)
                 await supervisor.stop_requested.wait()
             return 0 if ready or supervisor.was_stopped else 1
 
@@ -119,10 +132,10 @@ def _parts(plan: up_settings.Plan, restart_seconds: float) -> list[Part]:
     return [federation, *members]
 
 
-def _print_welcome(plan: up_settings.Plan) -> None:
+def _print_welcome(plan: up_settings.Plan, stack: str) -> None:
     names = ", ".join(member.name for member in plan.members)
     print(f"\nBinder Federation is ready, with {len(plan.members)} members: {names}\n")
     print(f"  Home page:  {plan.url}/")
     print(f"  Try this:   {plan.url}/{plan.example_path}\n")
-    print(WHY_LOOPBACK)
+    print(WHY_LOOPBACK[stack])
     print(f"Logs: {plan.log_dir}    Stop: Ctrl-C", flush=True)

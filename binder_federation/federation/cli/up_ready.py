@@ -18,7 +18,7 @@ async def wait_until_ready(plan: Plan, supervisor: Supervisor) -> bool:
     """True once every member is up; False when a part does not start, or a stop was asked for."""
     console = Console(stderr=True)
     deadline = time.monotonic() + START_SECONDS
-    message = "Starting (the first time on a machine takes a minute: JupyterLab is fetched) ..."
+    message = "Starting (the first time on a machine takes a minute) ..."
     with console.status(message) as status:
         if not console.is_terminal:
             console.print(message)

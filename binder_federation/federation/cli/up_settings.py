@@ -28,12 +28,22 @@ LOCAL_HEALTH = {
     "recover_after_seconds": 5.0,
     "slow_start_seconds": 60.0,
 }
-LOCAL_ESTIMATES = {
-    "spawn_seconds": 3.0,
-    "build_seconds": 15.0,
-    "push_seconds": 0.1,
-    "pull_base_seconds": 0.1,
-    "image_bytes": 1,  # nothing is pulled: images are folders
+# Nothing is pushed or pulled: images are folders, or on the one engine.
+ESTIMATES = {
+    "local": {
+        "spawn_seconds": 3.0,
+        "build_seconds": 15.0,
+        "push_seconds": 0.1,
+        "pull_base_seconds": 0.1,
+        "image_bytes": 1,
+    },
+    "docker": {
+        "spawn_seconds": 4.0,
+        "build_seconds": 180.0,
+        "push_seconds": 0.1,
+        "pull_base_seconds": 0.1,
+        "image_bytes": 1,
+    },
 }
 # A hub on the same machine answers at once or is broken: the other member shall have its turn.
 LOCAL_LAUNCH = {"retries": 2, "retry_first_seconds": 0.5}
@@ -104,7 +114,7 @@ def write_settings(arguments: argparse.Namespace, state_dir: Path, example: Exam
         ],
         "providers": providers,
         "health": LOCAL_HEALTH,
-        "estimates": LOCAL_ESTIMATES,
+        "estimates": ESTIMATES[arguments.stack],
         "example": example.path,
     }
     _write_private(settings_file, merged(values, more["federation"]))
@@ -144,6 +154,7 @@ def _agent_values(
         "federation_url": federation_url,
         "credential": credential,
         "state_dir": str(member.state_dir),
+        "stack": arguments.stack,
         "providers": providers,
         "launch": LOCAL_LAUNCH,
     }
