@@ -1,0 +1,1 @@
+"""The Kubernetes stack: builds and servers are pods of one namespace."""
