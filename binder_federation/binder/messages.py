@@ -44,6 +44,16 @@ class LoadRecord(_Message):
     pending: Annotated[int, Field(ge=0)] = 0
     build_slots: Annotated[int, Field(ge=0)] = 0
     building: Annotated[int, Field(ge=0)] = 0
+    warm: Annotated[int, Field(ge=0)] = 0
+    """Servers that wait for visitors. They have places beside those that run or are pending, and
+    give way to launches: a member is as full as without them."""
+
+
+class WarmRecord(_Message):
+    """Servers of one image that wait for whoever launches it next."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    servers: Annotated[int, Field(ge=1)]
 
 
 class CheckRecord(_Message):
@@ -72,6 +82,10 @@ class Report(_Message):
     load: LoadRecord
     estimates: EstimateRecord = EstimateRecord()
     checks: tuple[CheckRecord, ...] = ()
+    draining: bool = False
+    """Its institution wants no new launches there; those that run stay."""
+    warm: Annotated[tuple[WarmRecord, ...], Field(max_length=1000)] = ()
+    """All images that servers wait for, in every report."""
     inventory: Literal["whole", "changes"]
     images: tuple[ImageRecord, ...] = ()
     """All images (`whole`), or those that are new or changed."""

@@ -4,9 +4,13 @@ JupyterHub learns of activity from its proxy or from `jupyterhub-singleuser`. Ou
 proxy does not count and our servers are plain Jupyter servers, so the agent asks
 each server (`/api/status`, which itself is no activity) and passes it on. A server
 that does not answer is left alone: the hub's own polling notices the dead.
+
+A warm server counts as used for as long as it waits, and once more when it is handed
+out: whoever gets it has the whole idle time. The hub keeps the latest time it was told.
 """
 
 import asyncio
+from datetime import UTC, datetime
 
 import structlog
 
@@ -49,8 +53,18 @@ class Activity:
         status = await self._hub.server_status(user.name, token)
         if status is None or status.last_activity is None:
             return
+        if self._sessions.is_waiting_warm(user):
+            await self.note_used_now(user.name)
+        else:
+            await self._post(user.name, status.last_activity)
+
+    async def note_used_now(self, name: str) -> None:
+        """Tell the hub that the user's server is used just now."""
+        await self._post(name, datetime.now(UTC))
+
+    async def _post(self, name: str, last_activity: datetime) -> None:
         deadline = asyncio.get_running_loop().time() + POST_SECONDS
         try:
-            await self._hub.post_activity(user.name, status.last_activity, deadline=deadline)
+            await self._hub.post_activity(name, last_activity, deadline=deadline)
         except ServiceError as error:
-            log.info("activity_not_taken", user=user.name, reason=error.message)
+            log.info("activity_not_taken", user=name, reason=error.message)

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from binder_federation.cluster_agent import activity, inventory, removal
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext, open_context
-from binder_federation.cluster_agent.handlers import build, service
+from binder_federation.cluster_agent.handlers import build, drain, service
 from binder_federation.cluster_agent.stacks.base import Stack
+from binder_federation.cluster_agent.warm import pool
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -32,6 +33,9 @@ def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Ap
     app.router.add_get("/build/{path:.*}", build.build, allow_head=False)
     app.router.add_delete("/build/{path:.*}", build.dismiss)
     app.router.add_route("OPTIONS", "/build/{path:.*}", build.preflight)
+    app.router.add_get("/api/drain", drain.tell)
+    app.router.add_put("/api/drain", drain.begin)
+    app.router.add_delete("/api/drain", drain.end)
     app.router.add_get("/health", service.health)
     app.router.add_get("/versions", service.versions)
     app.router.add_get("/metrics", service.metrics)
@@ -55,21 +59,26 @@ async def _start_loops(context: AgentContext) -> None:
     """First passes in the foreground: reports and quotas begin with what is true."""
     await context.sessions.refresh()
     await context.inventory.read()
+    context.warm.tend()
     tasks = context.tasks
     for action, seconds, name in (
         (context.sessions.refresh, LIST_SESSIONS_EVERY_SECONDS, "list-sessions"),
         (context.inventory.read, inventory.READ_EVERY_SECONDS, "read-inventory"),
+        (context.warm.check, pool.TEND_EVERY_SECONDS, "tend-warm-servers"),
         (context.removals.reap, removal.REAP_EVERY_SECONDS, "reap-users"),
         (context.activity.pass_on, activity.ASK_EVERY_SECONDS, "pass-on-activity"),
     ):
         tasks.run_periodically(action, every_seconds=seconds, name=name)
     if context.settings.federation_url is not None:
         context.inventory.on_change(context.reporter.report_soon)
+        context.draining.on_change(context.reporter.report_soon)
+        context.warm.on_change(context.reporter.report_soon)
         tasks.start(context.reporter.run(), name="report")
 
 
 async def _stop_launches(app: web.Application) -> None:
-    """While the hub still runs: end launches, and give their clean-up its time."""
+    """While the hub still runs: end launches and warm servers, and give that its time."""
     context = app[CONTEXT]
     await context.streams.stop()
+    await context.warm.stop()
     await context.removals.wait(timeout_seconds=CLEAN_UP_SECONDS)

@@ -18,6 +18,7 @@ from binder_federation.cluster_agent.admission import Admission
 from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.checks import check_records, make_checks
 from binder_federation.cluster_agent.core.quotas import Quota
+from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.encoded_events import EncodedEvents
 from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.inventory import Inventory
@@ -30,6 +31,8 @@ from binder_federation.cluster_agent.sessions import Sessions
 from binder_federation.cluster_agent.stacks.base import Stack
 from binder_federation.cluster_agent.stacks.choose import make_stack
 from binder_federation.cluster_agent.streams import LaunchStreams
+from binder_federation.cluster_agent.warm.pool import WarmPool
+from binder_federation.cluster_agent.warm.wiring import make_pool
 from binder_federation.config.agent import AgentSettings
 from binder_federation.health.checks import HealthChecks
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -51,7 +54,9 @@ class AgentContext:
     activity: Activity
     reporter: Reporter
     streams: LaunchStreams
+    warm: WarmPool
     encoded_events: EncodedEvents
+    draining: Draining
     health_checks: HealthChecks
     metrics: AgentMetrics
     tasks: BackgroundTasks
@@ -130,21 +135,33 @@ def _wire(
         on_built=inventory.note_built,
         room=lambda: stack.room,
     )
+    launcher = Launcher(
+        hub=hub, sessions=sessions, removals=removals, settings=settings.launch, metrics=metrics
+    )
+    activity = Activity(hub=hub, sessions=sessions)
+    warm = make_pool(
+        settings,
+        hub=hub,
+        launcher=launcher,
+        sessions=sessions,
+        removals=removals,
+        inventory=inventory,
+        activity=activity,
+        metrics=metrics,
+        tasks=tasks,
+        registry=metrics.registry,
+    )
     launches = Launches(
         providers=providers,
         resolver=resolver,
         images=stack.images,
         builds=builds,
-        launcher=Launcher(
-            hub=hub,
-            sessions=sessions,
-            removals=removals,
-            settings=settings.launch,
-            metrics=metrics,
-        ),
+        launcher=launcher,
         sessions=sessions,
+        warm=warm,
         metrics=metrics,
     )
+    draining = Draining(state_dir=settings.state_dir)
     health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)
     return AgentContext(
         settings=settings,
@@ -154,20 +171,24 @@ def _wire(
         sessions=sessions,
         inventory=inventory,
         removals=removals,
-        activity=Activity(hub=hub, sessions=sessions),
+        activity=activity,
         reporter=Reporter(
             client=client,
             settings=settings,
             inventory=inventory,
             load=lambda: _load(settings, sessions, builds),
+            warm=warm.records,
             checks=lambda: check_records(health_checks),
             estimates=metrics.estimates,
+            is_draining=lambda: draining.current is not None,
             metrics=metrics,
         ),
         streams=LaunchStreams(
             launches=launches, removals=removals, settings=settings.launch, tasks=tasks
         ),
+        warm=warm,
         encoded_events=EncodedEvents(),
+        draining=draining,
         health_checks=health_checks,
         metrics=metrics,
         tasks=tasks,
@@ -190,4 +211,5 @@ def _load(settings: AgentSettings, sessions: Sessions, builds: Builds) -> LoadRe
         pending=usage.pending,
         build_slots=settings.build.slots,
         building=builds.building + builds.waiting,
+        warm=usage.warm,
     )

@@ -154,11 +154,32 @@ class HubApi:
         )
         _expect(response, 200)
 
+    async def ensure_group(self, group: str, *, deadline: float) -> None:
+        """Make the group; one that is there already is no error."""
+        response = await self._request(
+            "POST", f"/groups/{group}", json={}, deadline=deadline, policy=NO_RETRY
+        )
+        _expect(response, 201, 409)
+
+    async def add_to_group(self, name: str, group: str, *, deadline: float) -> bool:
+        """Add the user to the group; whether that worked: False when there is no such group."""
+        response = await self._request(
+            "POST",
+            f"/groups/{group}/users",
+            json={"users": [name]},
+            deadline=deadline,
+            policy=NO_RETRY,
+        )
+        _expect(response, 200, 404)
+        return response.status_code == 200
+
     def server_url(self, name: str) -> str:
         """Where browsers reach the user's server, with a trailing `/`."""
         return f"{self._hub.public_url}/user/{name}/"
 
-    async def server_status(self, name: str, token: str) -> ServerStatus | None:
+    async def server_status(
+        self, name: str, token: str, *, within_seconds: float = STATUS_SECONDS
+    ) -> ServerStatus | None:
         """What the server itself answers with its token; None while it does not answer.
 
         This goes through the proxy, as a browser will.
@@ -167,7 +188,7 @@ class HubApi:
             response = await self._client.get(
                 f"{self.server_url(name)}api/status",
                 headers={"Authorization": f"token {token}"},
-                timeout=STATUS_SECONDS,
+                timeout=within_seconds,
                 follow_redirects=False,
             )
             if response.status_code != 200:

@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+HANDED_OUT_GROUP = "binder-handed-out"
+"""The hub's group of users whose warm server was given to a visitor (warm/handouts.py)."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -21,6 +24,11 @@ class HubServer(_Model):
     started: datetime | None = None
     last_activity: datetime | None = None
     user_options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def was_warm(self) -> bool:
+        """It was started before its visitor came."""
+        return self.user_options.get("warm") is True
 
     @property
     def is_active(self) -> bool:
@@ -38,6 +46,7 @@ class HubUser(_Model):
 
     name: str
     created: datetime | None = None
+    groups: tuple[str, ...] = ()
     servers: Annotated[dict[str, HubServer], Field(default_factory=dict)]
 
     @property
@@ -45,6 +54,12 @@ class HubUser(_Model):
         """The default server, while it is active."""
         server = self.servers.get("")
         return server if server is not None and server.is_active else None
+
+    @property
+    def is_waiting_warm(self) -> bool:
+        """Whether its server was started warm, and the hub knows of nobody who was given it."""
+        server = self.servers.get("")
+        return server is not None and server.was_warm and HANDED_OUT_GROUP not in self.groups
 
 
 class HubProgress(_Model):

@@ -48,14 +48,19 @@ class ServerOptions:
     binder_client_ip: str
     repository: str
     """The affinity key: sessions are counted by it."""
+    warm: bool = False
+    """It is started before its visitor comes (warm/pool.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that answers to its token."""
+    """A server that answers to its token. `user` is the hub's name for whoever has it."""
 
+    user: str
     url: str
     token: str
+    is_warm: bool = False
+    """It was there before its visitor came."""
 
 
 class Launcher:
@@ -76,6 +81,11 @@ class Launcher:
         self._settings = settings
         self._metrics = metrics
         self._slots = FairSlots(slots=settings.concurrent)
+
+    @property
+    def spare_slots(self) -> int:
+        """Servers that may start beside those that are starting, with no launch in line."""
+        return 0 if self._slots.waiting else self._settings.concurrent - self._slots.held
 
     async def launch(self, place: Place, options: ServerOptions, emit: Emit) -> RunningServer:
         """Start the server that `place` was taken for.
@@ -113,7 +123,8 @@ class Launcher:
         except TimeoutError as error:
             raise LaunchFailed(f"The server did not start within {seconds:.0f} seconds.") from error
         self._sessions.note_ready(place)
-        return RunningServer(self._hub.server_url(place.name), options.token)
+        url = self._hub.server_url(place.name)
+        return RunningServer(place.name, url, options.token, is_warm=options.warm)
 
     async def _start(
         self, place: Place, options: ServerOptions, emit: Emit, deadline: float

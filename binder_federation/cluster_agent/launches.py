@@ -1,6 +1,7 @@
 """One launch at a member: from the text of a link to a server's URL.
 
-parse → resolve → take a place → image there, or build → server → `ready`. What
+parse → resolve → take a place → image there, or build → server → `ready`. The
+server is a warm one, where one waits for visitors of this image (`warm/`). What
 happens is told to `emit`, which never waits; errors are raised, and the handler
 makes the last event of them. The place is taken before the build, because a
 visitor who waits minutes for an image shall have a session in the end; one that
@@ -26,6 +27,7 @@ from binder_federation.cluster_agent.launcher import Launcher, RunningServer, Se
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.sessions import Place, Sessions
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Image, ImageStore
+from binder_federation.cluster_agent.warm.pool import WarmPool
 
 Emit = Callable[[Event], None]
 
@@ -70,6 +72,7 @@ class Launches:
         builds: Builds,
         launcher: Launcher,
         sessions: Sessions,
+        warm: WarmPool,
         metrics: AgentMetrics,
     ) -> None:
         self._providers = providers
@@ -78,6 +81,7 @@ class Launches:
         self._builds = builds
         self._launcher = launcher
         self._sessions = sessions
+        self._warm = warm
         self._metrics = metrics
 
     async def run(self, request: LaunchRequest, emit: Emit) -> str | None:
@@ -119,9 +123,23 @@ class Launches:
         emit(Event(Phase.BUILT, f"{found}, launching...\n", {"imageName": image.reference}))
         emit(Event(Phase.LAUNCHING, "Launching server...\n"))
         options = _server_options(source, request.claims, place, image)
-        server = await self._launcher.launch(place, options, emit)
+        self._warm.note_launch(image.key, spec, options)
+        server = await self._warm_server(place, image)
+        if server is None:
+            server = await self._launcher.launch(place, options, emit)
         emit(_ready_event(server, options))
-        return place.name
+        return server.user
+
+    async def _warm_server(self, place: Place, image: Image) -> RunningServer | None:
+        """A server that waits; or None, and there is room to start one."""
+        try:
+            server = await self._warm.take(image.key, place)
+            if server is None:
+                await self._warm.make_room(image.key)
+        except BaseException:
+            self._sessions.release(place)
+            raise
+        return server
 
     async def _image(self, source: _Source, emit: Emit) -> tuple[Image, bool]:
         """The image, and whether it was there before."""
@@ -164,5 +182,6 @@ def _ready_event(server: RunningServer, options: ServerOptions) -> Event:
             "binder_launch_host": options.binder_launch_host,
             "binder_request": options.binder_request,
             "binder_persistent_request": options.binder_persistent_request,
+            **({"warm": True} if server.is_warm else {}),
         },
     )

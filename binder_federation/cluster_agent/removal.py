@@ -55,6 +55,10 @@ class Removals:
         """The user is this agent's: it is about to be made."""
         self._made[name] = self._clock()
 
+    def is_ours(self, name: str) -> bool:
+        """Whether the user is known to be this agent's, and its removal is seen to."""
+        return name in self._made
+
     def remove_soon(self, name: str, *, then: Callable[[], None]) -> None:
         """Remove the user's server and the user; call `then` when that ended, well or not."""
 
@@ -90,6 +94,7 @@ class Removals:
             log.warning("hub_user_left_over", user=name, reason=error.message)
             self._metrics.removals.labels("failed").inc()
         else:
+            self._sessions.note_gone(name)
             self._metrics.removals.labels("removed").inc()
 
     async def _remove(self, name: str, deadline: float) -> None:

@@ -1,7 +1,7 @@
 """Tells the federation how this member is: load, images, checks, estimates.
 
-Pushed every few seconds, and at once after the images changed (several changes
-make one report). The whole inventory goes first and whenever the federation asks
+Pushed every few seconds, and at once after the images or the warm servers changed
+(several changes make one report). The whole inventory goes first and whenever the federation asks
 for it, after that only what changed since the last report it took. The loop is
 the retry: a report that fails is followed by the next one.
 """
@@ -22,6 +22,7 @@ from binder_federation.binder.messages import (
     LoadRecord,
     Report,
     ReportReply,
+    WarmRecord,
 )
 from binder_federation.cluster_agent.core.inventory import find_changes
 from binder_federation.cluster_agent.inventory import Inventory
@@ -45,16 +46,20 @@ class Reporter:
         settings: AgentSettings,
         inventory: Inventory,
         load: Callable[[], LoadRecord],
+        warm: Callable[[], tuple[WarmRecord, ...]],
         checks: Callable[[], Awaitable[tuple[CheckRecord, ...]]],
         estimates: Callable[[], EstimateRecord],
+        is_draining: Callable[[], bool],
         metrics: AgentMetrics,
     ) -> None:
         self._client = client
         self._settings = settings
         self._inventory = inventory
         self._load = load
+        self._warm = warm
         self._checks = checks
         self._estimates = estimates
+        self._is_draining = is_draining
         self._metrics = metrics
         self._session = secrets.token_hex(8)
         self._sequence = 0
@@ -108,8 +113,10 @@ class Reporter:
             session=self._session,
             sequence=self._sequence,
             load=self._load(),
+            warm=self._warm(),
             estimates=self._estimates(),
             checks=await self._checks(),
+            draining=self._is_draining(),
             inventory="whole" if is_whole else "changes",
             images=changes.images,
             removed=() if is_whole else changes.removed,

@@ -4,6 +4,9 @@ The hub's own list, read every few seconds, says which servers run and start. In
 between, launches hold places: a place is taken before the launch awaits anything
 and kept until the hub's list shows the session, or until a failed launch has been
 cleaned up. So the sum is never too low, however many launches come at once.
+
+A warm server (warm/pool.py) holds a place from its start until it is removed or
+handed out. It is counted apart: it does not make the member full, it gives way.
 """
 
 import asyncio
@@ -30,6 +33,8 @@ class Place:
     repository: str
     image: str = ""
     """The image's reference, once it is known: it must not be removed now."""
+    is_warm: bool = False
+    """Its server waits for a visitor."""
     ready_at_reading: int | None = None
     """Which reading of the hub's list had begun when the server was ready."""
 
@@ -43,7 +48,10 @@ class Sessions:
         self._places: dict[str, Place] = {}
         self._users: tuple[HubUser, ...] = ()
         self._readings = 0
+        self._read = 0
+        """The latest reading that succeeded."""
         self._is_known = True
+        self._changed = asyncio.Event()
 
     @property
     def capacity(self) -> int:
@@ -68,6 +76,17 @@ class Sessions:
         place = self._places[name] = Place(name, repository)
         return place
 
+    def hold_warm(self, name: str, repository: str, *, image: str) -> Place:
+        """Take a place for a server without a visitor; the pool knows how many there may be."""
+        place = self._places[name] = Place(name, repository, image, is_warm=True)
+        return place
+
+    def hand_over(self, warm: Place, *, to: Place) -> None:
+        """The warm server is a session now, in place of the one that `to` was taken for."""
+        warm.is_warm = False
+        warm.ready_at_reading = self._readings
+        self.release(to)
+
     def note_ready(self, place: Place) -> None:
         """The server runs: the place is kept until a later reading shows it."""
         place.ready_at_reading = self._readings
@@ -75,24 +94,59 @@ class Sessions:
     def release(self, place: Place) -> None:
         """The place is free: there is no session, or the hub's list has it."""
         self._places.pop(place.name, None)
+        self._tell_change()
+
+    async def wait_for_change(self) -> None:
+        """Until a place became free, or the hub's list was read. No await before this and
+        what was looked at before: a change in between would be missed."""
+        await self._changed.wait()
+
+    def note_gone(self, name: str) -> None:
+        """The user was removed just now: the hub's list, as last read, is out of date."""
+        self._users = tuple(user for user in self._users if user.name != name)
+        self._tell_change()
 
     def has_place(self, name: str) -> bool:
-        """Whether a launch holds a place for the user."""
+        """Whether a launch holds a place for the user, or a warm server."""
         return name in self._places
+
+    def is_waiting_warm(self, user: HubUser) -> bool:
+        """Whether the user's server is a warm one that nobody was given."""
+        place = self._places.get(user.name)
+        return user.is_waiting_warm if place is None else place.is_warm
+
+    def has_lost(self, place: Place) -> bool:
+        """Whether a later reading of the hub's list shows that the place's server has ended."""
+        if place.ready_at_reading is None or place.ready_at_reading >= self._read:
+            return False
+        return all(user.name != place.name or user.server is None for user in self._users)
+
+    @property
+    def excess(self) -> int:
+        """How many more servers there are than fit, with warm ones and those to be."""
+        usage = self.usage()
+        return usage.total + usage.warm - self.capacity
 
     def usage(self) -> Usage:
         """What counts towards the quota now."""
-        servers = {user.name: user.server for user in self._users if user.server is not None}
+        active = {user.name: user.server for user in self._users if user.server is not None}
+        warm = {user.name for user in self._users if self.is_waiting_warm(user)} & active.keys()
+        servers = {name: server for name, server in active.items() if name not in warm}
         of_hub = [
             server.option("repository") or server.option("repo_url")
             for name, server in servers.items()
             if name not in self._places
         ]
+        held = [place for place in self._places.values() if not place.is_warm]
         running = sum(_is_running(server) for server in servers.values())
-        total = len(of_hub) + len(self._places)
         by_repository = Counter(of_hub)
-        by_repository.update(place.repository for place in self._places.values())
-        return Usage(running=running, pending=total - running, by_repository=by_repository)
+        by_repository.update(place.repository for place in held)
+        return Usage(
+            running=running,
+            pending=len(of_hub) + len(held) - running,
+            by_repository=by_repository,
+            warm=len(warm | {place.name for place in self._places.values() if place.is_warm}),
+        )
 
     def images_in_use(self) -> frozenset[str]:
         """References of images that a session or a launch uses."""
@@ -115,11 +169,17 @@ class Sessions:
         if not self._is_known:
             log.info("hub_list_readable")
         self._is_known = True
-        self._users = tuple(users)
+        self._users, self._read = tuple(users), reading
         # A server that became ready while the list was read may be missing from it.
         for place in list(self._places.values()):
-            if place.ready_at_reading is not None and place.ready_at_reading < reading:
+            is_listed = place.ready_at_reading is not None and place.ready_at_reading < reading
+            if is_listed and not place.is_warm:
                 self.release(place)
+        self._tell_change()
+
+    def _tell_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
 def _is_running(server: HubServer) -> bool:

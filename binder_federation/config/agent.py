@@ -13,6 +13,7 @@ from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.resources import PatternSettings, ResourceSettings
 from binder_federation.config.stacks.docker import DockerStackSettings
 from binder_federation.config.stacks.kubernetes import KubernetesStackSettings
+from binder_federation.config.warm import WarmSettings
 
 
 class LocalStackSettings(Section):
@@ -115,5 +116,6 @@ class AgentSettings(BaseSettings):
     build: AgentBuildSettings = AgentBuildSettings()
     launch: AgentLaunchSettings = AgentLaunchSettings()
     quota: QuotaSettings = QuotaSettings()
+    warm: WarmSettings = WarmSettings()
     providers: ProviderSettings = ProviderSettings()
     log_level: str = "info"

@@ -1,4 +1,7 @@
-"""Settings of warm servers: those that an agent starts ahead of their visitors (docs/warm-servers.md)."""
+"""Settings of warm servers, which an agent starts before their visitors come.
+
+See docs/warm-servers.md.
+"""
 
 import re
 from typing import Annotated

@@ -45,6 +45,7 @@ class _Known:
     estimates: EstimateRecord
     checks: tuple[CheckRecord, ...]
     protocol: int
+    is_draining: bool
     sent_since: deque[float] = field(default_factory=deque)
 
 
@@ -131,6 +132,11 @@ class Reports:
         known = self._fresh(member, now)
         return known.checks if known else ()
 
+    def is_draining(self, member: str) -> bool:
+        """Whether the member's own institution drains it, by its last word."""
+        known = self._known.get(member)
+        return known is not None and known.is_draining
+
     def incompatibility(self, member: str) -> str:
         """Why the member's version does not fit ours; empty when it does, or is not known."""
         known = self._known.get(member)
@@ -152,10 +158,11 @@ class Reports:
             session=report.session,
             sequence=report.sequence,
             received_at=now,
-            load=Load(**report.load.model_dump()),
+            load=Load(**report.load.model_dump(exclude={"warm"})),
             estimates=report.estimates,
             checks=report.checks,
             protocol=report.protocol,
+            is_draining=report.draining,
             sent_since=_still_in_flight(before, report.load.pending, now),
         )
         self._on_change(report.member)

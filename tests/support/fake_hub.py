@@ -50,6 +50,7 @@ class FakeHub:
         self.calls: Counter[str] = Counter()
         """How often each operation was asked for: `create_user`, `delete_server`, …"""
         self.activity: dict[str, str] = {}
+        self.groups: dict[str, set[str]] = {}
         self.most_servers = 0
         self.starts_by_themselves = True
         """Otherwise a server starts when the test calls `finish`."""
@@ -105,6 +106,8 @@ class FakeHub:
             ("DELETE", f"{user}/server", "delete_server", self._stop),
             ("GET", f"{user}/server/progress", "progress", self._progress),
             ("POST", f"{user}/activity", "activity", self._activity),
+            ("POST", "/hub/api/groups/{group}", "create_group", self._create_group),
+            ("POST", "/hub/api/groups/{group}/users", "add_to_group", self._add_to_group),
         ]
         for method, path, operation, handler in routes:
             app.router.add_route(method, path, self._guarded(operation, handler))
@@ -204,6 +207,8 @@ class FakeHub:
             return _error(400, f"{name}'s server is in the process of stopping, please wait.")
         self._stopped(name)
         del self.users[name]
+        for members in self.groups.values():
+            members.discard(name)
         return web.Response(status=204)
 
     async def _progress(self, request: web.Request) -> web.StreamResponse:
@@ -231,6 +236,22 @@ class FakeHub:
         name, body = request.match_info["name"], await request.json()
         self.activity[name] = body["servers"][""]["last_activity"]
         return web.json_response({})
+
+    async def _create_group(self, request: web.Request) -> web.Response:
+        group = request.match_info["group"]
+        if group in self.groups:
+            return _error(409, f"Group {group} already exists")
+        self.groups[group] = set()
+        return web.json_response({"name": group, "users": []}, status=201)
+
+    async def _add_to_group(self, request: web.Request) -> web.Response:
+        group, names = request.match_info["group"], (await request.json())["users"]
+        if group not in self.groups:
+            return _error(404, f"No such group: {group}")
+        if not set(names) <= self.users.keys():
+            return _error(400, f"No such user: {names}")
+        self.groups[group].update(names)
+        return web.json_response({"name": group, "users": sorted(self.groups[group])})
 
     async def _status(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -263,7 +284,13 @@ class FakeHub:
                 "user_options": server.options,
             }
         created = datetime.now(UTC).isoformat()
-        return {"kind": "user", "name": name, "created": created, "servers": servers}
+        return {
+            "kind": "user",
+            "name": name,
+            "created": created,
+            "groups": [group for group, members in self.groups.items() if name in members],
+            "servers": servers,
+        }
 
 
 def _error(status: int, message: str) -> web.Response:

@@ -28,10 +28,12 @@ class Usage:
     running: int
     pending: int
     by_repository: Mapping[str, int]
+    warm: int = 0
+    """Warm servers that nobody has taken: they have places too, and give way to launches."""
 
     @property
     def total(self) -> int:
-        """All that count towards the quota."""
+        """All that count towards the quota; warm servers do not."""
         return self.running + self.pending
 
 

@@ -33,6 +33,7 @@ async def metrics(request: web.Request) -> web.Response:
     usage = context.sessions.usage()
     context.metrics.sessions.labels("running").set(usage.running)
     context.metrics.sessions.labels("pending").set(usage.pending)
+    context.metrics.sessions.labels("warm").set(usage.warm)
     body = generate_latest(context.metrics.registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

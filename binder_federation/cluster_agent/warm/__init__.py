@@ -1,0 +1,1 @@
+"""Servers that are started before their visitors come (docs/warm-servers.md)."""
