@@ -16,9 +16,9 @@ class IsolationSettings(Section):
     """Of the containers that run strangers' code, or build it."""
 
     run_as_non_root: bool = True
-    run_as_user: Annotated[int, Field(ge=0)] | None = None
-    """None: the image's own user. With `run_as_non_root` an image whose user is root, or a
-    name, does not start; repo2docker's images have the user 1000."""
+    run_as_user: Annotated[int, Field(ge=0)] | None = 1000
+    """1000 is the user that repo2docker makes. None: the image's own user; with `run_as_non_root`
+    an image whose user is root, or is given as a name (as repo2docker's is), does not start."""
     allow_privilege_escalation: bool = False
     drop_capabilities: bool = True
     seccomp: Literal["RuntimeDefault", "Unconfined"] = "RuntimeDefault"

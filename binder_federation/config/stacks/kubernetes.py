@@ -59,6 +59,9 @@ class UserPodSettings(Section):
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
     port: Annotated[int, Field(ge=1024, le=65535)] = 8888
+    image_pull_tries: Annotated[int, Field(ge=1)] = 3
+    """A server whose image cannot be pulled so many times has failed. (The cluster itself would
+    try for ever.)"""
 
 
 class KubernetesStackSettings(Section):
@@ -73,7 +76,20 @@ class KubernetesStackSettings(Section):
     user: UserPodSettings = UserPodSettings()
     may_read_nodes: bool = True
     """Whether the agent is allowed to list nodes: which images they hold, what room they have."""
+    is_autoscaled: bool = False
+    """Whether nodes are added when pods find no place. Then pods may wait for them, and what the
+    nodes have left does not limit the member: its quota does."""
+    unschedulable_seconds: Seconds = 10.0
+    """A server's pod that finds no node for so long has failed, unless nodes are added for it:
+    another member may have room."""
+    full_seconds: Seconds = 15.0
+    """After the cluster refused a pod for its quota, no further sessions are offered for so long."""
     stuck_after_seconds: Seconds = 300.0
     """A pod that is Pending or Terminating for longer counts as stuck."""
+    most_stuck: Annotated[int, Field(ge=1)] = 10
+    """With so many stuck pods the member is not well."""
+    force_delete_after_seconds: Seconds | None = None
+    """A pod that is Terminating for so long is forgotten, though its node may still run it (a node
+    that is gone for good never says). None: an operator decides."""
     prepull_nodes: Annotated[int, Field(ge=1)] = 2
     """On how many nodes an image is put when the federation asks to prepare it."""

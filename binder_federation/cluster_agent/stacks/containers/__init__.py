@@ -1,0 +1,1 @@
+"""What stacks share whose servers are containers: Docker and Kubernetes."""
