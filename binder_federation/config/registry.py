@@ -14,6 +14,7 @@ CredentialsKind = Literal["none", "static", "google", "ecr"]
 _HOST = r"(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|[a-zA-Z0-9-]+(?=:))(?::[0-9]+)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_HOST}/{_PART}(?:/{_PART})*")
+_ECR_HOST = re.compile(r"[0-9]+\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+")
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]+){3})(?::[0-9]+)?")
 
 
@@ -86,7 +87,7 @@ class RegistrySettings(Section):
         if self.credentials != "none" and not self.repository:
             raise ValueError("credentials are of no use without a repository; set it")
         self._check_static()
-        if self.credentials == "ecr" and ".dkr.ecr" not in self.host:
+        if self.credentials == "ecr" and not _ECR_HOST.fullmatch(self.host):
             raise ValueError(
                 "credentials: ecr needs a repository at <account>.dkr.ecr.<region>.amazonaws.com"
             )

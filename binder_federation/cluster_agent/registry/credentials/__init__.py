@@ -1,0 +1,1 @@
+"""Who this member is to its registry: one module per kind of credentials."""

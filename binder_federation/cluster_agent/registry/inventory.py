@@ -1,0 +1,190 @@
+"""The images in a member's registry: all of them, one of them, fewer of them.
+
+The registry is the only record. A pass lists the tags; only those that are new are
+looked at (manifest and config, some at once), for what a tag of ours points at does not
+change by itself. So the first pass costs two requests per image, and all others next
+to nothing. What is not ours, or broken, is left alone and told in one line.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from binder_federation.binder.messages import ImageRecord, Tier
+from binder_federation.binder.spec import ImageKey
+from binder_federation.cluster_agent.core.cleaning import StoredImage, choose_removals
+from binder_federation.cluster_agent.core.image_names import (
+    image_reference,
+    key_in_tag,
+    read_labels,
+)
+from binder_federation.cluster_agent.registry.client import RegistryClient, RemoteImage
+from binder_federation.cluster_agent.registry.errors import ImageUnreadable, RegistryError
+from binder_federation.cluster_agent.registry.last_used import LastUsed
+from binder_federation.config.registry import RegistrySettings
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryImage:
+    """One of this member's images in its registry."""
+
+    key: ImageKey
+    tag: str
+    reference: str
+    """`registry.example.org/binder/images:owner-name-<key>`."""
+    repository: str
+    """The affinity key of the repository it was made from."""
+    resolved_ref: str
+    digest: str
+    size_bytes: int
+    made_at: float
+    """Seconds since the epoch; 0 when its config does not say."""
+
+    def to_record(self) -> ImageRecord:
+        """As a report tells it."""
+        return ImageRecord(
+            key=self.key,
+            repository=self.repository[:2048],
+            tier=Tier.REGISTRY,
+            size_bytes=self.size_bytes,
+        )
+
+
+class RegistryImages:
+    """What the registry of `settings` holds. Deadlines are in the event loop's time."""
+
+    def __init__(
+        self, *, client: RegistryClient, settings: RegistrySettings, last_used: LastUsed
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._last_used = last_used
+        self._known: dict[str, RegistryImage | None] = {}
+        """By tag; None for what has the name of an image of ours and is none."""
+        self._foreign_tags = 0
+
+    @property
+    def images(self) -> Sequence[RegistryImage]:
+        """What is known, one per key."""
+        by_key = {image.key: image for _, image in sorted(self._known.items()) if image}
+        return list(by_key.values())
+
+    async def read(self, *, deadline: float) -> Sequence[RegistryImage]:
+        """All images there are now. Raises `RegistryError`; what was learned until then is
+        kept, so that the next pass goes on from there."""
+        known_before = set(self._known)
+        tags = await self._client.list_tags(deadline=deadline)
+        ours = {tag for tag in tags if key_in_tag(tag)}
+        self._tell_of_foreign(len(tags) - len(ours))
+        for tag in known_before - ours:
+            self._known.pop(tag, None)
+        await self._look_at_all(sorted(ours - self._known.keys()), deadline)
+        self._last_used.keep_only([image.key for image in self.images])
+        await self._last_used.save_if_due()
+        return self.images
+
+    async def find(self, tag: str, *, deadline: float) -> RegistryImage | None:
+        """The image, if the registry has it whole at this moment."""
+        digest = await self._client.fetch_digest(tag, deadline=deadline)
+        if digest is None:
+            self._known.pop(tag, None)
+            return None
+        known = self._known.get(tag)
+        if known is None or known.digest != digest:
+            await self._look_at(tag, deadline)
+        return self._known.get(tag)
+
+    async def note_launch(self, key: ImageKey) -> None:
+        """The image is launched just now."""
+        self._last_used.note(key)
+        await self._last_used.save_if_due()
+
+    async def delete(self, tag: str, *, deadline: float) -> bool:
+        """Delete the image; False when it was gone. Raises `RegistryError`."""
+        was_there = await self._client.delete(tag, deadline=deadline)
+        self._known.pop(tag, None)
+        return was_there
+
+    async def ensure_room(
+        self, *, in_use: frozenset[str], deadline: float
+    ) -> Sequence[RegistryImage]:
+        """Delete the least recently launched images if all that are known are above the limit,
+        never one whose `reference` is `in_use`; gives what was deleted."""
+        if self._settings.bytes_limit is None:
+            return []
+        images = {image.key: image for image in self.images}
+        chosen = choose_removals(
+            [self._stored(image) for image in images.values()],
+            limit_bytes=self._settings.bytes_limit,
+            low_water_share=self._settings.low_water_share,
+            in_use={key for key, image in images.items() if image.reference in in_use},
+        )
+        removed = []
+        for key in chosen:
+            await self.delete(images[key].tag, deadline=deadline)
+            removed.append(images[key])
+            log.info("registry_image_removed", image=key)
+        return removed
+
+    def _stored(self, image: RegistryImage) -> StoredImage:
+        when = self._last_used.when(image.key, made_at=image.made_at)
+        return StoredImage(image.key, image.size_bytes, when)
+
+    async def _look_at_all(self, tags: Sequence[str], deadline: float) -> None:
+        """Some at once; the first failure ends it for all."""
+        waiting = iter(tags)
+        failures: list[RegistryError] = []
+
+        async def work() -> None:
+            for tag in waiting:
+                try:
+                    await self._look_at(tag, deadline)
+                except RegistryError as error:
+                    failures.append(error)
+                if failures:
+                    return
+
+        await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(tags)))))
+        if failures:
+            raise failures[0]
+
+    async def _look_at(self, tag: str, deadline: float) -> None:
+        """Learn what the tag points at; nothing, if it is gone again."""
+        try:
+            remote = await self._client.find(tag, deadline=deadline)
+        except ImageUnreadable as error:
+            log.warning("registry_image_unreadable", tag=tag, reason=error.message)
+            self._known[tag] = None
+            return
+        if remote is None:
+            self._known.pop(tag, None)
+            return
+        self._known[tag] = self._ours(remote)
+
+    def _ours(self, remote: RemoteImage) -> RegistryImage | None:
+        labels = read_labels(remote.labels)
+        if labels is None or labels.key != key_in_tag(remote.tag):
+            log.warning("registry_image_foreign", tag=remote.tag, reason="its labels differ")
+            return None
+        return RegistryImage(
+            key=labels.key,
+            tag=remote.tag,
+            reference=image_reference(self._settings.repository, remote.tag),
+            repository=labels.repository,
+            resolved_ref=labels.ref,
+            digest=remote.digest,
+            size_bytes=remote.size_bytes,
+            made_at=remote.created.timestamp() if remote.created else 0.0,
+        )
+
+    def _tell_of_foreign(self, tags: int) -> None:
+        """Once, and again when their number changes."""
+        if tags != self._foreign_tags:
+            self._foreign_tags = tags
+            log.info("registry_tags_of_others", tags=tags, repository=self._settings.repository)
