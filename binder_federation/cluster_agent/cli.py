@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from binder_federation import __version__
+from binder_federation.cluster_agent import cli_drain
 from binder_federation.cluster_agent.serve import serve
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.load import ConfigurationError, load_settings
@@ -31,12 +32,13 @@ a configuration to begin with, agent.yaml:
 examples:
   binderfed-agent serve --config agent.yaml
   BINDERFED_AGENT_CREDENTIAL=... binderfed-agent serve --name alpha --port 0
+  binderfed-agent drain --config agent.yaml --reason "new disks"
 
 What an option says comes before the environment (BINDERFED_AGENT_PORT=9000,
 BINDERFED_AGENT_BUILD__SLOTS=4), and that before the file. The credential has no
 option: other users of a machine can read a process's arguments.
 
-Exit status: 0 stopped by a signal, 1 could not start, 2 settings not understood.
+Exit status: 0 done or stopped by a signal, 1 could not, 2 settings not understood.
 """
 
 
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"binderfed-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
+    cli_drain.add_commands(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
     return parser

@@ -129,7 +129,7 @@ class FleetView:
             load=self._reports.load(member.name, now=now),
             is_compatible=not incompatibility,
             incompatibility=incompatibility,
-            is_draining=member.is_draining,
+            is_draining=member.is_draining or self._reports.is_draining(member.name),
             last_well_at=health.last_well_at,
             is_ejected=health.is_ejected,
             success_share=self._monitor.success_share(member.name, now=now),

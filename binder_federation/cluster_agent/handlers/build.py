@@ -48,6 +48,8 @@ async def build(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
     _check_accepts_stream(request)
     launch = _read(request)
+    if context.streams.find(launch) is None:
+        context.draining.refuse_launches()
     response = web.StreamResponse(headers=STREAM_HEADERS)
     if context.settings.open_builds or "build_token" in request.query:
         # A page of the federation's, sent here by its redirect, may read the stream.

@@ -67,7 +67,7 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
     return {
         "name": member.name,
         "url": member.url,
-        "state": _state(member, health),
+        "state": _state(context, member, health),
         "reason": health.reason,
         "since": round(health.since, 3),
         "weight": member.weight,
@@ -79,8 +79,8 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
     }
 
 
-def _state(member: Member, health: Health) -> str:
+def _state(context: FederationContext, member: Member, health: Health) -> str:
     """What counts for launches now: an operator's word, then an ejection, then the probes'."""
-    if member.is_draining:
+    if member.is_draining or context.reports.is_draining(member.name):
         return MemberState.DRAINING.value
     return "ejected" if health.is_ejected and health.state.is_well else health.state.value

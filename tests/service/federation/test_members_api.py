@@ -104,6 +104,22 @@ async def test_a_member_with_another_protocol_gets_nothing(
     assert "protocol 99" in (await member(federation, "alpha"))["incompatibility"]
 
 
+async def test_a_member_that_drains_itself_gets_nothing_until_it_ends_that(
+    federation: FederationServer,
+) -> None:
+    launches = [f"gh/o/r{number}/{'1' * 40}" for number in range(8)]
+    await post(federation, report(draining=True))
+    drained = [await federation.launch(path) for path in launches]
+    state = (await member(federation, "alpha"))["state"]
+    await post(federation, report(draining=False, sequence=1))
+    after = [await federation.launch(path.replace("/r", "/s")) for path in launches]
+
+    assert {one.last.fields["member"] for one in drained} == {"beta"}
+    assert state == "draining"
+    assert {one.last.fields["member"] for one in after} == {"alpha", "beta"}
+    assert (await member(federation, "alpha"))["state"] == "up"
+
+
 async def test_a_full_member_gets_nothing_and_is_not_unwell(
     federation: FederationServer,
 ) -> None:

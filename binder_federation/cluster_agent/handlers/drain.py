@@ -1,0 +1,65 @@
+"""`/api/drain`: the institution's own switch. `GET` tells, `PUT` begins, `DELETE` ends.
+
+Whoever has the member's credential may use it: `binderfed-agent drain` reads it from the
+agent's own settings.
+"""
+
+import hmac
+import json
+
+from aiohttp import web
+
+from binder_federation.binder.errors import NotAuthorized
+from binder_federation.cluster_agent.context import CONTEXT, AgentContext
+from binder_federation.runtime.web import json_ok
+
+
+async def tell(request: web.Request) -> web.Response:
+    """`GET`: whether it drains, and how many sessions are left."""
+    return _answer(_authorized(request))
+
+
+async def begin(request: web.Request) -> web.Response:
+    """`PUT` with `{"reason": "…"}`, which may be left out."""
+    context = _authorized(request)
+    context.draining.begin(await _reason(request))
+    return _answer(context)
+
+
+async def end(request: web.Request) -> web.Response:
+    """`DELETE`."""
+    context = _authorized(request)
+    context.draining.end()
+    return _answer(context)
+
+
+def _authorized(request: web.Request) -> AgentContext:
+    context = request.app[CONTEXT]
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    expected = context.settings.credential.get_secret_value()
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise NotAuthorized(
+            "Draining is for this member's own operator.",
+            advice="Send the member's credential in the header Authorization: Bearer ….",
+        )
+    return context
+
+
+def _answer(context: AgentContext) -> web.Response:
+    drain = context.draining.current
+    usage = context.sessions.usage()
+    return json_ok(
+        {
+            "draining": drain is not None,
+            "reason": drain.reason if drain else "",
+            "sessions": usage.total,
+        }
+    )
+
+
+async def _reason(request: web.Request) -> str:
+    try:
+        body = json.loads(await request.text() or "{}")
+    except ValueError:
+        return ""
+    return str(body.get("reason", "")) if isinstance(body, dict) else ""
