@@ -35,9 +35,10 @@ RUN set -eu; \
     fi; \
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
 
-# A virtual environment with the versions that the project is tested with. First what it depends
-# on: a change of the project's own code does not fetch it all again.
-FROM base AS build
+# A virtual environment with the versions that the project is tested with, without the project:
+# its own layer is small, and an upgrade fetches no more than that. `uv` goes, which makes the
+# environments of the local stack alone. Modules are compiled, as nobody writes to the image later.
+FROM base AS dependencies
 RUN python3 -c 'import ensurepip' 2>/dev/null || { \
         apt-get update -qq; \
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }
@@ -54,23 +55,16 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=index_url set -eu; \
     /opt/tools/bin/pip install -q -c constraints.txt uv hatchling; \
     python3 -m venv --without-pip /opt/venv; \
     /opt/tools/bin/uv pip install -q --python /opt/venv/bin/python -c constraints.txt \
-        -r pyproject.toml --extra local --extra docker --extra kubernetes --extra ecr
-COPY README.md LICENSE ./
-COPY binder_federation ./binder_federation
-# Without `uv`, which makes the environments of the local stack alone. Modules are compiled here,
-# as nobody writes to the image later.
-RUN set -eu; \
-    /opt/tools/bin/python -m hatchling build -t wheel -d /tmp/wheel >/dev/null; \
-    /opt/tools/bin/uv pip install -q --python /opt/venv/bin/python --no-deps --no-index /tmp/wheel/*.whl; \
+        -r pyproject.toml --extra local --extra docker --extra kubernetes --extra ecr; \
     /opt/tools/bin/uv pip uninstall -q --python /opt/venv/bin/python uv; \
     python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
+FROM dependencies AS project
+COPY README.md LICENSE ./
+COPY binder_federation ./binder_federation
+RUN /opt/tools/bin/python -m hatchling build -t wheel -d /wheel
+
 FROM base
-ARG VERSION=""
-LABEL org.opencontainers.image.title="binder-federation" \
-    org.opencontainers.image.description="Cluster agent, builder and federation of Binder Federation" \
-    org.opencontainers.image.licenses="BSD-3-Clause" \
-    org.opencontainers.image.version="${VERSION}"
 # A user of its own, by number: Kubernetes can tell that it is not root. What it writes goes to
 # its home folder and to /tmp; everything else may be read-only.
 RUN echo 'binder:x:65532:65532:Binder Federation:/var/lib/binder:/usr/sbin/nologin' >>/etc/passwd; \
@@ -78,12 +72,21 @@ RUN echo 'binder:x:65532:65532:Binder Federation:/var/lib/binder:/usr/sbin/nolog
     install -d -o 65532 -g 65532 -m 700 /var/lib/binder
 COPY --from=docker-cli /usr/local/bin/docker /usr/local/bin/
 COPY --from=docker-cli /usr/local/libexec/docker/cli-plugins/docker-buildx /usr/local/libexec/docker/cli-plugins/
-COPY --from=build /opt/venv /opt/venv
+COPY --from=dependencies /opt/venv /opt/venv
+RUN --mount=type=bind,from=project,source=/opt/tools,target=/opt/tools \
+    --mount=type=bind,from=project,source=/wheel,target=/wheel \
+    UV_NO_CACHE=1 /opt/tools/bin/uv pip install -q --python /opt/venv/bin/python --no-deps --no-index /wheel/*.whl && \
+    python3 -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib/python3*/site-packages/binder_federation
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/var/lib/binder \
     LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+ARG VERSION=""
+LABEL org.opencontainers.image.title="binder-federation" \
+    org.opencontainers.image.description="Cluster agent, builder and federation of Binder Federation" \
+    org.opencontainers.image.licenses="BSD-3-Clause" \
+    org.opencontainers.image.version="${VERSION}"
 USER 65532:65532
 WORKDIR /var/lib/binder
 STOPSIGNAL SIGTERM
