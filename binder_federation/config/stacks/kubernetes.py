@@ -30,7 +30,13 @@ class BuildPodSettings(Section):
     """The project's own container image: it has repo2docker, git and a Docker client."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     engine_socket: str = "/var/run/docker.sock"
-    """A node's Docker or Podman socket, mounted from the host."""
+    """A node's Docker or Podman socket, mounted from the host. Who reaches it is as good as root
+    on that node: the project's own code in the pod alone does, what is built never."""
+    run_as_user: Annotated[int, Field(ge=0)] = 65532
+    """The user in the pod, also its group. It is root (0) only if isolation.run_as_non_root is
+    false."""
+    engine_groups: list[int] = Field(default_factory=list)
+    """Further groups in the pod: the one that owns the engine's socket, on the nodes."""
     buildkit_address: str = ""
     """`tcp://buildkitd:1234`: a BuildKit instead of a socket; it pushes what it builds."""
     cpu_request: str = "100m"
@@ -45,8 +51,15 @@ class BuildPodSettings(Section):
     push_secret: str = ""
     """An existing Secret of type kubernetes.io/dockerconfigjson, for pushing. Without it the
     agent's own registry credentials are handed to each build, in a Secret that ends with it."""
+    scratch_limit: str = "10Gi"
+    """What a build's pod may write: the checkout and what goes to the engine with it."""
+    starting_seconds: Seconds = 300.0
+    """A pod that does not run after so long (no node takes it, an image or a Secret is missing)
+    is given up."""
     kept_seconds: Seconds = 600.0
-    """An ended build's pod is kept so long, for its operator to look at."""
+    """A failed build's pod is kept so long, for its operator to look at."""
+    refused_seconds: Seconds = 60.0
+    """After the cluster refused a build for its quota, none is tried for so long."""
 
 
 class UserPodSettings(Section):
@@ -83,7 +96,7 @@ class KubernetesStackSettings(Section):
     """A server's pod that finds no node for so long has failed, unless nodes are added for it:
     another member may have room."""
     full_seconds: Seconds = 15.0
-    """After the cluster refused a pod for its quota, no further sessions are offered for so long."""
+    """After the cluster refused a pod for its quota, no more sessions are offered for so long."""
     stuck_after_seconds: Seconds = 300.0
     """A pod that is Pending or Terminating for longer counts as stuck."""
     most_stuck: Annotated[int, Field(ge=1)] = 10
