@@ -3,7 +3,7 @@
 import pytest
 
 from binder_federation.binder.errors import BuildFailed, MemberBuildFailed
-from binder_federation.cluster_agent.stacks.local.tool_runs import ToolResult
+from binder_federation.cluster_agent.stacks.host.tool_runs import ToolResult
 from binder_federation.cluster_agent.stacks.local.uv_errors import (
     explain_uv_failure,
     is_unsolvable,

@@ -1,1 +1,2 @@
-"""What stacks need of the machine that the agent runs on: programs, ports, variables, files."""
+"""What stacks need of the machine that the agent runs on: programs, ports, variables, files,
+runs of tools."""

@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 
 from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.cluster_agent.stacks.host.files import remove_tree
+from binder_federation.cluster_agent.stacks.host.tool_runs import run_tool
 from binder_federation.cluster_agent.stacks.local.pythons import BASE_PYTHON
-from binder_federation.cluster_agent.stacks.local.tool_runs import run_tool
 
 log = structlog.get_logger(__name__)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from binder_federation.binder.errors import BuildFailed, MemberBuildFailed
+from binder_federation.cluster_agent.stacks.host.tool_runs import OnLine, ToolResult, run_tool
 from binder_federation.cluster_agent.stacks.local.base_environment import (
     BaseEnvironment,
     base_requirements,
@@ -19,7 +20,6 @@ from binder_federation.cluster_agent.stacks.local.folders import ImageFolder
 from binder_federation.cluster_agent.stacks.local.pythons import BASE_PYTHON, ensure_python
 from binder_federation.cluster_agent.stacks.local.repository_files import write_translated
 from binder_federation.cluster_agent.stacks.local.scripts import make_executable
-from binder_federation.cluster_agent.stacks.local.tool_runs import OnLine, ToolResult, run_tool
 from binder_federation.cluster_agent.stacks.local.uv_errors import (
     explain_uv_failure,
     is_unsolvable,

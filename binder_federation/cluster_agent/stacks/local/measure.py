@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from binder_federation.binder.errors import MemberBuildFailed
+from binder_federation.cluster_agent.stacks.host.tool_runs import run_tool
 from binder_federation.cluster_agent.stacks.local.folders import ImageFolder
-from binder_federation.cluster_agent.stacks.local.tool_runs import run_tool
 
 
 async def fetch_size(image: ImageFolder, base: Path, *, variables: Mapping[str, str]) -> int:

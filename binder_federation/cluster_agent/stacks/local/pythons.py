@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from binder_federation.cluster_agent.stacks.local.tool_runs import run_tool
+from binder_federation.cluster_agent.stacks.host.tool_runs import run_tool
 from binder_federation.cluster_agent.stacks.local.unsupported import unsupported
 
 BASE_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

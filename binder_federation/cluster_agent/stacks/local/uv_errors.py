@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from binder_federation.binder.errors import BuildFailed, MemberBuildFailed
-from binder_federation.cluster_agent.stacks.local.tool_runs import ToolResult
+from binder_federation.cluster_agent.stacks.host.tool_runs import ToolResult
 
 _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded")
 _NO_NETWORK = re.compile(

@@ -4,10 +4,12 @@ The agent writes it (`write_order`, or as a Secret), `runner.py` reads it. It ma
 git's credentials; those of the registry are a Docker `config.json` in a folder of its own.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.config.providers import ProviderSettings
@@ -45,7 +47,9 @@ class BuildOrder(BaseModel):
     base_image: str = ""
     build_args: dict[str, str] = Field(default_factory=dict)
     appendix: str = ""
-    user_id: int = 1000
+    user_id: Annotated[int, Field(ge=1)] = 1000
+    refuse_root: bool = False
+    """Whether an image whose user is root is the repository's failure: it would not start."""
     buildx_args: list[str] = Field(default_factory=list)
     traits: dict[str, dict[str, Any]] = Field(default_factory=dict)
     push: Literal["no", "engine", "buildkit"] = "no"
@@ -65,10 +69,21 @@ def write_order(path: Path, order: BuildOrder) -> None:
 
 
 def order_json(order: BuildOrder) -> str:
-    """The document, with its secrets."""
-    return order.model_dump_json()
+    """The document, with its secrets: pydantic itself would write asterisks for them."""
+    return json.dumps(_revealed(order.model_dump()))
 
 
 def read_order(path: Path) -> BuildOrder:
     """The order at `path`; ValueError when it is none."""
     return BuildOrder.model_validate_json(path.read_bytes())
+
+
+def _revealed(value: Any) -> Any:
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case Mapping():
+            return {name: _revealed(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_revealed(each) for each in value]
+    return value
