@@ -39,12 +39,7 @@ def find_login(config: Path, image: str) -> RegistryLogin | None:
 def write_docker_config(folder: Path, *, given: Path, order: BuildOrder) -> None:
     """Make `folder` with a `config.json` for the build of `order`."""
     folder.mkdir(mode=0o700)
-    content: dict[str, Any] = {
-        "cliPluginsExtraDirs": [
-            str(given.parent / _PLUGINS),
-            os.path.expanduser(f"~/.docker/{_PLUGINS}"),
-        ],
-    }
+    content: dict[str, Any] = {"cliPluginsExtraDirs": [str(given.parent / _PLUGINS)]}
     if _needs_logins(order) and given.is_file():
         content["auths"] = json.loads(given.read_text(encoding="utf-8")).get("auths", {})
     path = folder / "config.json"

@@ -134,7 +134,7 @@ class Run:
                     refuse_root(made)
                 digest = ""
                 if order.push == "engine":
-                    self._tell_push({})
+                    self._teller.tell(Phase.PUSHING, "Pushing the image")
                     digest = await push_image(
                         engine,
                         order.reference,
@@ -150,7 +150,7 @@ class Run:
         self._teller.tell(Phase.BUILT, "Built the image", size_bytes=made.size_bytes, digest=digest)
 
     def _tell_push(self, progress: Mapping[str, int]) -> None:
-        self._teller.tell(Phase.PUSHING, "Pushing the image", progress=dict(progress))
+        self._teller.tell(Phase.PUSHING, progress=dict(progress))
 
 
 def _find_login(reference: str) -> RegistryLogin | None:
