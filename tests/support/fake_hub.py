@@ -51,6 +51,9 @@ class FakeHub:
         """How often each operation was asked for: `create_user`, `delete_server`, …"""
         self.activity: dict[str, str] = {}
         self.groups: dict[str, set[str]] = {}
+        self.may_record = asyncio.Event()
+        """A user joins a group only while this is set."""
+        self.may_record.set()
         self.most_servers = 0
         self.starts_by_themselves = True
         """Otherwise a server starts when the test calls `finish`."""
@@ -248,6 +251,7 @@ class FakeHub:
         group, names = request.match_info["group"], (await request.json())["users"]
         if group not in self.groups:
             return _error(404, f"No such group: {group}")
+        await self.may_record.wait()
         if not set(names) <= self.users.keys():
             return _error(400, f"No such user: {names}")
         self.groups[group].update(names)

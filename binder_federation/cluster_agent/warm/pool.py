@@ -79,6 +79,8 @@ class WarmPool:
         self._clock = clock
         self._wanted: Mapping[str, int] = {}
         self._is_stopping = False
+        self._is_tending_soon = False
+        shelf.on_change(self._tend_soon)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever there are more or fewer servers to be had."""
@@ -105,7 +107,7 @@ class WarmPool:
         server = await self._giving.give(key, place)
         missed = "miss" if key in self._wanted else "cold"
         self._metrics.launches.labels("hit" if server is not None else missed).inc()
-        self.tend()
+        self._tend_soon()
         return server
 
     async def make_room(self, key: ImageKey) -> None:
@@ -128,6 +130,16 @@ class WarmPool:
 
     async def check(self) -> None:
         """`tend`, for a loop."""
+        self.tend()
+
+    def _tend_soon(self) -> None:
+        """After what is going on just now: the shelf may be in the middle of a change."""
+        if not self._is_tending_soon:
+            self._is_tending_soon = True
+            asyncio.get_running_loop().call_soon(self._tend_now)
+
+    def _tend_now(self) -> None:
+        self._is_tending_soon = False
         self.tend()
 
     def tend(self) -> None:

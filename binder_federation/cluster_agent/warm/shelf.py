@@ -109,6 +109,7 @@ class Shelf:
             log.warning("warm_server_not_started", user=server.name, reason=error.message)
             self.pauses.failed(server.key, now=self._clock())
             self._forget(server, Waste.NOT_STARTED)
+            self._tell_change()
         else:
             self.pauses.succeeded(server.key)
             server.become_ready(running, now=self._clock())
