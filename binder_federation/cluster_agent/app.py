@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from binder_federation.cluster_agent import activity, inventory, removal
+from binder_federation.cluster_agent import activity, housekeeping, inventory, removal
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext, open_context
 from binder_federation.cluster_agent.handlers import build, drain, service
 from binder_federation.cluster_agent.stacks.base import Stack
@@ -61,11 +61,13 @@ async def _start_loops(context: AgentContext) -> None:
     await context.inventory.read()
     context.warm.tend()
     tasks = context.tasks
+    tidy = housekeeping.make_housekeeping(stack=context.stack, sessions=context.sessions)
     for action, seconds, name in (
         (context.sessions.refresh, LIST_SESSIONS_EVERY_SECONDS, "list-sessions"),
         (context.inventory.read, inventory.READ_EVERY_SECONDS, "read-inventory"),
         (context.warm.check, pool.TEND_EVERY_SECONDS, "tend-warm-servers"),
         (context.removals.reap, removal.REAP_EVERY_SECONDS, "reap-users"),
+        (tidy, housekeeping.TIDY_EVERY_SECONDS, "tidy"),
         (context.activity.pass_on, activity.ASK_EVERY_SECONDS, "pass-on-activity"),
     ):
         tasks.run_periodically(action, every_seconds=seconds, name=name)

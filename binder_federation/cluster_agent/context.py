@@ -20,6 +20,7 @@ from binder_federation.cluster_agent.checks import check_records, make_checks
 from binder_federation.cluster_agent.core.quotas import Quota
 from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.encoded_events import EncodedEvents
+from binder_federation.cluster_agent.hooks import Hook, load_hook
 from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
@@ -73,6 +74,7 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
         client = await resources.enter_async_context(
             httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
         )
+        hook = load_hook(settings.launch.pre_launch_hook)
         stack = stack or make_stack(settings)
         resources.push_async_callback(stack.aclose)
         await stack.start()
@@ -102,6 +104,7 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
             resolver=resolver,
             metrics=metrics,
             tasks=tasks,
+            hook=hook,
         )
 
 
@@ -115,13 +118,14 @@ def _wire(
     resolver: Resolver,
     metrics: AgentMetrics,
     tasks: BackgroundTasks,
+    hook: Hook,
 ) -> AgentContext:
     hub = HubApi(
         client=hub_client,
         hub=stack.hub,
         policy=RetryPolicy(settings.launch.retries, settings.launch.retry_first_seconds),
     )
-    sessions = Sessions(hub=hub, quota=_quota(settings, stack))
+    sessions = Sessions(hub=hub, quota=_quota(settings, stack), patterns=settings.patterns)
     removals = Removals(
         hub=hub, sessions=sessions, tasks=tasks, metrics=metrics, clock=time.monotonic
     )
@@ -160,6 +164,8 @@ def _wire(
         sessions=sessions,
         warm=warm,
         metrics=metrics,
+        patterns=settings.patterns,
+        hook=hook,
     )
     draining = Draining(state_dir=settings.state_dir)
     health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)

@@ -8,9 +8,10 @@ removes the user and the server; the place is free when that is done.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import structlog
 
@@ -50,6 +51,14 @@ class ServerOptions:
     """The affinity key: sessions are counted by it."""
     warm: bool = False
     """It is started before its visitor comes (warm/pool.py)."""
+    further: Mapping[str, Any] = field(default_factory=dict)
+    """Besides: the repository's own limits, and what the pre-launch hook adds."""
+
+    def for_hub(self) -> dict[str, Any]:
+        """The hub's `user_options`."""
+        options = asdict(self)
+        further = options.pop("further")
+        return {**further, **options}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,7 @@ class Launcher:
         self, place: Place, options: ServerOptions, emit: Emit, deadline: float
     ) -> None:
         await self._hub.create_user(place.name, deadline=deadline)
-        await self._hub.start_server(place.name, asdict(options), deadline=deadline)
+        await self._hub.start_server(place.name, options.for_hub(), deadline=deadline)
         await self._follow_progress(place.name, emit, deadline)
         await self._wait_for_answer(place.name, options.token)
 

@@ -9,8 +9,8 @@ cannot have a session is refused at once, while another member may still take it
 """
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from binder_federation.binder.build_tokens import BuildClaims
 from binder_federation.binder.events import Event, Phase
@@ -23,11 +23,13 @@ from binder_federation.cluster_agent.core.names import (
     SUFFIX_LENGTH,
     user_name,
 )
+from binder_federation.cluster_agent.hooks import Hook, PreLaunch, run_hook
 from binder_federation.cluster_agent.launcher import Launcher, RunningServer, ServerOptions
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.sessions import Place, Sessions
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Image, ImageStore
 from binder_federation.cluster_agent.warm.pool import WarmPool
+from binder_federation.config.resources import PatternSettings, server_limits
 
 Emit = Callable[[Event], None]
 
@@ -74,6 +76,8 @@ class Launches:
         sessions: Sessions,
         warm: WarmPool,
         metrics: AgentMetrics,
+        patterns: Sequence[PatternSettings],
+        hook: Hook,
     ) -> None:
         self._providers = providers
         self._resolver = resolver
@@ -82,6 +86,8 @@ class Launches:
         self._launcher = launcher
         self._sessions = sessions
         self._warm = warm
+        self._patterns = patterns
+        self._hook = hook
         self._metrics = metrics
 
     async def run(self, request: LaunchRequest, emit: Emit) -> str | None:
@@ -105,6 +111,7 @@ class Launches:
 
     async def _build_only(self, source: _Source, emit: Emit) -> None:
         image, was_there = await self._image(source, emit)
+        await self._images.bring_near(image)
         message = "Done! Found built image\n" if was_there else "Done! Image built\n"
         emit(Event(Phase.READY, message, {"imageName": image.reference}))
 
@@ -116,16 +123,18 @@ class Launches:
         try:
             image, was_there = await self._image(source, emit)
             place.image = image.reference
+            options = _server_options(source, request.claims, place, image, self._patterns)
+            added = await run_hook(self._hook, _pre_launch(place, options))
         except BaseException:
             self._sessions.release(place)
             raise
         found = "Found built image" if was_there else "Built image"
         emit(Event(Phase.BUILT, f"{found}, launching...\n", {"imageName": image.reference}))
         emit(Event(Phase.LAUNCHING, "Launching server...\n"))
-        options = _server_options(source, request.claims, place, image)
         self._warm.note_launch(image.key, spec, options)
-        server = await self._warm_server(place, image)
+        server = None if added else await self._warm_server(place, image)
         if server is None:
+            options = replace(options, further={**options.further, **added})
             server = await self._launcher.launch(place, options, emit)
         emit(_ready_event(server, options))
         return server.user
@@ -154,7 +163,11 @@ class Launches:
 
 
 def _server_options(
-    source: _Source, claims: BuildClaims, place: Place, image: Image
+    source: _Source,
+    claims: BuildClaims,
+    place: Place,
+    image: Image,
+    patterns: Sequence[PatternSettings],
 ) -> ServerOptions:
     return ServerOptions(
         image=image.reference,
@@ -166,6 +179,17 @@ def _server_options(
         binder_persistent_request=source.persistent_request,
         binder_client_ip=claims.client_address,
         repository=place.repository,
+        further=server_limits(patterns, place.repository),
+    )
+
+
+def _pre_launch(place: Place, options: ServerOptions) -> PreLaunch:
+    return PreLaunch(
+        user=place.name,
+        repository=place.repository,
+        image=options.image,
+        repo_url=options.repo_url,
+        client_address=options.binder_client_ip,
     )
 
 

@@ -11,13 +11,15 @@ handed out. It is counted apart: it does not make the member full, it gives way.
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from binder_federation.cluster_agent.core.quotas import Quota, Usage, find_refusal
 from binder_federation.cluster_agent.hub_api import HubApi
 from binder_federation.cluster_agent.hub_models import HubServer, HubUser
+from binder_federation.config.resources import PatternSettings, settings_for
 from binder_federation.runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -42,9 +44,14 @@ class Place:
 class Sessions:
     """The sessions of this member, as the hub lists them, and the places held."""
 
-    def __init__(self, *, hub: HubApi, quota: Quota) -> None:
+    def __init__(
+        self, *, hub: HubApi, quota: Quota, patterns: Sequence[PatternSettings] = ()
+    ) -> None:
         self._hub = hub
         self._quota = quota
+        self._patterns = patterns
+        self._fitting: int | None = None
+        """Sessions for which the cluster has room, those that there are included."""
         self._places: dict[str, Place] = {}
         self._users: tuple[HubUser, ...] = ()
         self._readings = 0
@@ -55,8 +62,9 @@ class Sessions:
 
     @property
     def capacity(self) -> int:
-        """Sessions that fit."""
-        return self._quota.sessions
+        """Sessions that fit: as many as the quota allows, or as the cluster has room for."""
+        allowed = self._quota.sessions
+        return allowed if self._fitting is None else min(allowed, self._fitting)
 
     @property
     def users(self) -> tuple[HubUser, ...]:
@@ -68,13 +76,31 @@ class Sessions:
         """Whether the last reading of the hub's list succeeded."""
         return self._is_known
 
+    def note_room(self, left: int | None) -> None:
+        """The cluster has room for so many more sessions now; None when it does not tell."""
+        usage = self.usage()
+        self._fitting = None if left is None else usage.total + usage.warm + left
+
     def hold(self, name: str, repository: str) -> Place:
         """Take a place for `name`, or raise why there is none."""
-        refusal = find_refusal(self.usage(), repository=repository, quota=self._quota)
+        refusal = find_refusal(
+            self.usage(), repository=repository, quota=self._quota_for(repository)
+        )
         if refusal is not None:
             raise refusal
         place = self._places[name] = Place(name, repository)
         return place
+
+    def _quota_for(self, repository: str) -> Quota:
+        found = settings_for(self._patterns, repository)
+        of_one = found.get("sessions_per_repository", self._quota.sessions_per_repository)
+        return replace(self._quota, sessions_per_repository=of_one, fitting=self._fitting)
+
+    def known_users(self) -> frozenset[str] | None:
+        """The hub's users and those whose launch is under way; None while the hub is silent."""
+        if not self._is_known:
+            return None
+        return frozenset({user.name for user in self._users} | self._places.keys())
 
     def hold_warm(self, name: str, repository: str, *, image: str) -> Place:
         """Take a place for a server without a visitor; the pool knows how many there may be."""

@@ -54,6 +54,21 @@ class PatternSettings(Section):
     sessions_per_repository: Annotated[int, Field(ge=0)] | None = None
 
 
+_HUB_NAMES = {
+    "memory_limit": "mem_limit",
+    "memory_guarantee": "mem_guarantee",
+    "cpu_limit": "cpu_limit",
+    "cpu_guarantee": "cpu_guarantee",
+}
+"""Ours, and JupyterHub's."""
+
+
+def server_limits(patterns: Sequence[PatternSettings], repository: str) -> dict[str, Any]:
+    """What a server of `repository` gets other than usual, by JupyterHub's names."""
+    found = settings_for(patterns, repository)
+    return {_HUB_NAMES[name]: value for name, value in found.items() if name in _HUB_NAMES}
+
+
 def settings_for(patterns: Sequence[PatternSettings], repository: str) -> dict[str, Any]:
     """What the patterns say of `repository` (its affinity key): name → value, only what is set."""
     found: dict[str, Any] = {}

@@ -19,6 +19,8 @@ class Quota:
 
     sessions: int
     sessions_per_repository: int
+    fitting: int | None = None
+    """Sessions for which the cluster has room, those that there are included, if it tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ def find_refusal(usage: Usage, *, repository: str, quota: Quota) -> QuotaExceede
     if usage.total >= quota.sessions:
         return QuotaExceeded(
             f"All {quota.sessions} places of this member are taken.",
+            advice="Try again in a little while: places become free all the time.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    if quota.fitting is not None and usage.total >= quota.fitting:
+        return QuotaExceeded(
+            "The cluster of this member has no room for another session.",
             advice="Try again in a little while: places become free all the time.",
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )

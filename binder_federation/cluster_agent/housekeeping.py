@@ -1,0 +1,18 @@
+"""Lets the stack tidy up, and tells the sessions what room its cluster has left."""
+
+from collections.abc import Awaitable, Callable
+
+from binder_federation.cluster_agent.sessions import Sessions
+from binder_federation.cluster_agent.stacks.base import Stack
+
+TIDY_EVERY_SECONDS = 10.0
+
+
+def make_housekeeping(*, stack: Stack, sessions: Sessions) -> Callable[[], Awaitable[None]]:
+    """One pass, to be run every `TIDY_EVERY_SECONDS`."""
+
+    async def tidy() -> None:
+        await stack.tidy(known_users=sessions.known_users())
+        sessions.note_room(stack.room.sessions)
+
+    return tidy
