@@ -44,6 +44,8 @@ class LoadRecord(_Message):
     pending: Annotated[int, Field(ge=0)] = 0
     build_slots: Annotated[int, Field(ge=0)] = 0
     building: Annotated[int, Field(ge=0)] = 0
+    can_build: bool = True
+    """Builds stop before launches do, where disk or room runs out."""
     warm: Annotated[int, Field(ge=0)] = 0
     """Servers that wait for visitors. They have places beside those that run or are pending, and
     give way to launches: a member is as full as without them."""

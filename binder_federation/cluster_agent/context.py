@@ -182,7 +182,7 @@ def _wire(
             client=client,
             settings=settings,
             inventory=inventory,
-            load=lambda: _load(settings, sessions, builds),
+            load=lambda: _load(settings, sessions, builds, can_build=stack.room.can_build),
             warm=warm.records,
             checks=lambda: check_records(health_checks),
             estimates=metrics.estimates,
@@ -209,7 +209,9 @@ def _quota(settings: AgentSettings, stack: Stack) -> Quota:
     )
 
 
-def _load(settings: AgentSettings, sessions: Sessions, builds: Builds) -> LoadRecord:
+def _load(
+    settings: AgentSettings, sessions: Sessions, builds: Builds, *, can_build: bool
+) -> LoadRecord:
     usage = sessions.usage()
     return LoadRecord(
         capacity=sessions.capacity,
@@ -217,5 +219,6 @@ def _load(settings: AgentSettings, sessions: Sessions, builds: Builds) -> LoadRe
         pending=usage.pending,
         build_slots=settings.build.slots,
         building=builds.building + builds.waiting,
+        can_build=can_build,
         warm=usage.warm,
     )

@@ -22,6 +22,8 @@ from binder_federation.federation.core.snapshot import ImageView, Load, MemberVi
 from binder_federation.health.state import MemberState
 
 REBUILD_FACTOR = 0.45
+NO_BUILDS_SECONDS = 1800.0
+"""A member that says it cannot build may be able to when it is the last one left."""
 BUILD_LEFT_FLOOR_SECONDS = 5.0
 """A build that takes longer than estimated is still not done."""
 FAILURE_SECONDS = 120.0
@@ -170,6 +172,8 @@ def _locality_seconds(
 
 def _queue_seconds(member: MemberView, load: Load | None) -> float:
     """Until one of the builds that are under way or in line makes room, on average."""
+    if load is not None and not load.can_build:
+        return NO_BUILDS_SECONDS
     if load is None or load.build_slots <= 0 or load.building < load.build_slots:
         return 0.0
     ahead = load.building - load.build_slots + 1

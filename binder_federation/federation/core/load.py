@@ -23,4 +23,5 @@ def estimate_load(reported: Load, *, sent: int, age_seconds: float, session_seco
         pending=reported.pending + sent,
         building=reported.building,
         build_slots=reported.build_slots,
+        can_build=reported.can_build,
     )

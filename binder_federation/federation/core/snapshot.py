@@ -27,6 +27,8 @@ class Load:
     pending: int = 0
     building: int = 0
     build_slots: int = 0
+    can_build: bool = True
+    """Whether it has room for a build: images that are there start all the same."""
 
     @property
     def used(self) -> int:

@@ -80,6 +80,14 @@ def test_queue(building: int, slots: int, queue: float) -> None:
     assert cost_of(member, make_image(node=["alpha"])).queue == 0
 
 
+def test_a_member_without_room_for_builds_is_the_last_to_build_and_launches_as_ever() -> None:
+    load = Load(capacity=10, build_slots=2, can_build=False)
+    member = make_member("alpha", load=load, estimates=ESTIMATES)
+    busy = make_member("beta", load=Load(capacity=10, building=9, build_slots=2))
+    assert cost_of(member, make_image()).total > cost_of(busy, make_image()).total
+    assert cost_of(member, make_image(node=["alpha"])).queue == 0
+
+
 @pytest.mark.parametrize(
     ("state", "failure"),
     [
