@@ -44,6 +44,8 @@ class FakeRegistry:
         """Google's way: a manifest with tags is not deleted."""
         self.redirects_blobs = False
         self.store_got_authorization = False
+        self.broken_digests: set[str] = set()
+        """Manifests that the registry fails to read from its disk."""
         self.tells_digests = True
         self.token_answer: str | None = None
         """What the token server says instead of a token."""
@@ -199,6 +201,9 @@ class FakeRegistry:
     async def _get(self, request: web.Request) -> web.Response:
         if self.slow is not None:
             await self.slow.wait()
+        reference = request.match_info["ref"]
+        if self.tags.get(reference, reference) in self.broken_digests:
+            return _error(500, "UNKNOWN")
         manifest = self._manifest(request)
         if manifest is None:
             return _error(404, "MANIFEST_UNKNOWN")

@@ -37,10 +37,10 @@ def read_challenge(headers: Sequence[str]) -> Challenge | None:
 
 def _challenges(header: str) -> list[Challenge]:
     starts = list(_SCHEME.finditer(header))
-    ends = [match.start() for match in starts[1:]] + [len(header)]
+    ends = [match.start() for match in starts[1:]]
     return [
         _challenge(match[1].lower(), header[match.end() : end])
-        for match, end in zip(starts, ends, strict=True)
+        for match, end in zip(starts, [*ends, None], strict=False)
     ]
 
 

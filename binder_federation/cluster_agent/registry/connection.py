@@ -29,7 +29,11 @@ from binder_federation.cluster_agent.registry.authorizer import (
     retry_after,
 )
 from binder_federation.cluster_agent.registry.credentials.base import Credentials, RegistryLogin
-from binder_federation.cluster_agent.registry.errors import RegistryDenied, RegistryUnavailable
+from binder_federation.cluster_agent.registry.errors import (
+    ImageUnreadable,
+    RegistryDenied,
+    RegistryUnavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +113,8 @@ class RegistryConnection:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> RegistryAnswer:
-        """The answer to one request. Raises `RegistryDenied` and `RegistryUnavailable`."""
+        """The answer to one request. Raises `RegistryDenied`, `RegistryUnavailable`, and
+        `ImageUnreadable` when it is larger than any that is expected here."""
         request = _Request(method, path, access, headers or {}, params or {}, content)
         return await self._retried(deadline, self._send_authorized, request)
 
@@ -197,13 +202,13 @@ class RegistryConnection:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """The body, if it is not larger than any that is expected here."""
+    """The body, if it is not too large."""
     parts, size = [], 0
     async for part in response.aiter_bytes():
         parts.append(part)
         size += len(part)
         if size > MAX_BODY_BYTES:
-            raise RegistryUnavailable("The member's registry sends more than it should.")
+            raise ImageUnreadable("The image's manifest or config is too large to be one.")
     return b"".join(parts)
 
 

@@ -21,13 +21,18 @@ from binder_federation.cluster_agent.core.image_names import (
     read_labels,
 )
 from binder_federation.cluster_agent.registry.client import RegistryClient, RemoteImage
-from binder_federation.cluster_agent.registry.errors import ImageUnreadable, RegistryError
+from binder_federation.cluster_agent.registry.errors import (
+    ImageUnreadable,
+    RegistryDenied,
+    RegistryError,
+)
 from binder_federation.cluster_agent.registry.last_used import LastUsed
 from binder_federation.config.registry import RegistrySettings
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
+MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,8 @@ class RegistryImages:
         return StoredImage(image.key, image.size_bytes, when)
 
     async def _look_at_all(self, tags: Sequence[str], deadline: float) -> None:
-        """Some at once; the first failure ends it for all."""
+        """Some at once. A few that fail are left to the next pass; more, and it is not the
+        images that are at fault."""
         waiting = iter(tags)
         failures: list[RegistryError] = []
 
@@ -146,13 +152,14 @@ class RegistryImages:
                 try:
                     await self._look_at(tag, deadline)
                 except RegistryError as error:
+                    log.warning("registry_image_skipped", tag=tag, reason=error.message)
                     failures.append(error)
-                if failures:
+                if _blame_the_registry(failures):
                     return
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(tags)))))
-        if failures:
-            raise failures[0]
+        if _blame_the_registry(failures):
+            raise failures[-1]
 
     async def _look_at(self, tag: str, deadline: float) -> None:
         """Learn what the tag points at; nothing, if it is gone again."""
@@ -188,3 +195,10 @@ class RegistryImages:
         if tags != self._foreign_tags:
             self._foreign_tags = tags
             log.info("registry_tags_of_others", tags=tags, repository=self._settings.repository)
+
+
+def _blame_the_registry(failures: Sequence[RegistryError]) -> bool:
+    """Whether it is useless to go on."""
+    return len(failures) >= MOST_FAILURES or any(
+        isinstance(failure, RegistryDenied) for failure in failures
+    )
