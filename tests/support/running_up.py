@@ -42,43 +42,11 @@ class StreamSeen:
         return "".join(event.message for event in self.events)
 
 
-@dataclass
-class RunningUp:
-    """The command's process, its output so far, and the federation it runs."""
+@dataclass(kw_only=True)
+class FederationClient:
+    """Visitors and members of a running federation, by its address alone."""
 
-    process: subprocess.Popen[bytes]
-    output_file: Path
-    state_dir: Path
     url: str = ""
-    link: str = ""
-
-    @property
-    def output(self) -> str:
-        return self.output_file.read_text(encoding="utf-8", errors="replace")
-
-    async def wait_until_ready(self) -> None:
-        """Wait for the printed link; fail with the output when it does not come."""
-
-        async def has_link() -> bool:
-            assert self.process.poll() is None, f"it ended:\n{self.output}"
-            return "Stop: Ctrl-C" in self.output
-
-        await eventually(has_link, what="the printed link", within_seconds=START_SECONDS)
-        found = re.search(r"^ *Try this: +(http\S+)$", self.output, re.MULTILINE)
-        assert found, f"no link was printed:\n{self.output}"
-        self.link = found[1]
-        self.url = self.link.partition("/v2/")[0]
-
-    async def stop(self) -> int:
-        """Ctrl-C in the terminal: SIGINT to the whole foreground group."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGINT)
-        return await asyncio.to_thread(self.process.wait, STOP_SECONDS)
-
-    def agent_pid(self, name: str) -> int:
-        """The process id of a member's agent, from the file that it wrote."""
-        ready = json.loads((self.state_dir / "members" / name / "ready.json").read_text())
-        return int(ready["pid"])
 
     async def members(self) -> dict[str, dict[str, Any]]:
         """What the federation says of its members, by name."""
@@ -112,6 +80,44 @@ class RunningUp:
                     yield event
                     if event.phase.is_final:
                         return
+
+
+@dataclass
+class RunningUp(FederationClient):
+    """The command's process, its output so far, and the federation it runs."""
+
+    process: subprocess.Popen[bytes]
+    output_file: Path
+    state_dir: Path
+    link: str = ""
+
+    @property
+    def output(self) -> str:
+        return self.output_file.read_text(encoding="utf-8", errors="replace")
+
+    async def wait_until_ready(self) -> None:
+        """Wait for the printed link; fail with the output when it does not come."""
+
+        async def has_link() -> bool:
+            assert self.process.poll() is None, f"it ended:\n{self.output}"
+            return "Stop: Ctrl-C" in self.output
+
+        await eventually(has_link, what="the printed link", within_seconds=START_SECONDS)
+        found = re.search(r"^ *Try this: +(http\S+)$", self.output, re.MULTILINE)
+        assert found, f"no link was printed:\n{self.output}"
+        self.link = found[1]
+        self.url = self.link.partition("/v2/")[0]
+
+    async def stop(self) -> int:
+        """Ctrl-C in the terminal: SIGINT to the whole foreground group."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+        return await asyncio.to_thread(self.process.wait, STOP_SECONDS)
+
+    def agent_pid(self, name: str) -> int:
+        """The process id of a member's agent, from the file that it wrote."""
+        ready = json.loads((self.state_dir / "members" / name / "ready.json").read_text())
+        return int(ready["pid"])
 
 
 @asynccontextmanager
