@@ -29,8 +29,9 @@ USERNAME, PASSWORD = "member", "correct-password"
 class FakeRegistry:
     """`async with FakeRegistry(auth="token") as registry`: one repository, `binder/images`."""
 
-    def __init__(self, *, auth: Auth = "anonymous") -> None:
+    def __init__(self, *, auth: Auth = "anonymous", username: str = USERNAME) -> None:
         self.auth = auth
+        self._basic = _basic(username)
         self.tags: dict[str, str] = {}
         self.manifests: dict[str, Manifest] = {}
         self.blobs: dict[str, bytes] = {}
@@ -140,7 +141,7 @@ class FakeRegistry:
     def _knows(self, given: str) -> bool:
         if self.auth == "token":
             return given.removeprefix("Bearer ") in self._tokens
-        return self.auth == "anonymous" or given == _basic()
+        return self.auth == "anonymous" or given == self._basic
 
     def _actions(self, given: str) -> set[str]:
         if self.auth == "token":
@@ -163,7 +164,7 @@ class FakeRegistry:
         failure = self._planned("token")
         if failure is not None:
             return failure
-        if request.headers.get("Authorization") != _basic():
+        if request.headers.get("Authorization") != self._basic:
             return _error(401, "UNAUTHORIZED")
         if self.token_answer is not None:
             return web.Response(text=self.token_answer, content_type="application/json")
@@ -252,8 +253,8 @@ class FakeRegistry:
         return web.Response(body=self.blobs[request.match_info["digest"]])
 
 
-def _basic() -> str:
-    return f"Basic {base64.b64encode(f'{USERNAME}:{PASSWORD}'.encode()).decode()}"
+def _basic(username: str) -> str:
+    return f"Basic {base64.b64encode(f'{username}:{PASSWORD}'.encode()).decode()}"
 
 
 def _error(status: int, code: str, headers: dict[str, str] | None = None) -> web.Response:
