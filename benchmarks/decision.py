@@ -138,7 +138,7 @@ async def _decide(fixture: _Fixture, count: int) -> _Taken:
             decision = choose(fleet, image, now=now, rng=rng, settings=settings)
         if decision.member is None:
             raise RuntimeError(f"nobody takes a launch: {decision.phrase}")
-        context.reports.note_sent(decision.member, now=now)
+        context.reports.note_sent(decision.member, resolved.image_key, now=now)
     return taken
 
 

@@ -24,7 +24,7 @@ class Decisions:
 
     def sent(self, member: str, resolved: ResolvedSpec, *, now: float) -> None:
         """This replica sends a launch to `member`."""
-        self._reports.note_sent(member, now=now)
+        self._reports.note_sent(member, resolved.image_key, now=now)
         self._arrivals.note(resolved.image_key, now=now, resolved=resolved)
         key = bytes.fromhex(resolved.image_key)
         self._bus.publish(Topic.DECISION, _SENT + key + member.encode())
@@ -39,7 +39,8 @@ class Decisions:
         kind, key = body[:1], body[1 : 1 + _KEY_BYTES]
         member = body[1 + _KEY_BYTES :].decode("utf-8", "replace")
         if kind == _SENT:
-            self._reports.note_sent(member, now=now)
-            self._arrivals.note(ImageKey(key.hex()), now=now)
+            image = ImageKey(key.hex())
+            self._reports.note_sent(member, image, now=now)
+            self._arrivals.note(image, now=now)
         elif kind == _GONE:
             self._reports.note_gone(member)

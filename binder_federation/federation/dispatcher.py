@@ -208,6 +208,8 @@ class Dispatcher:
                     return event
                 now = self._clock()
                 stopwatch.saw(event.phase, now=now)
+                if event.fields.get("warm") is True:
+                    stopwatch.note_warm()
                 await self._lessons.saw(resolved, member, event, now=now)
                 launch.tell(narrator.tell(event), MemberPosition(member, numbered.number))
                 if event.phase is Phase.READY:

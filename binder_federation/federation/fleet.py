@@ -70,6 +70,7 @@ class FleetView:
         """
         self._changed.clear()
         self._load_changed.clear()
+        self._reports.forget_old(now=now)
         self._fleet = Fleet(members=tuple(self._member(member, now) for member in self._roster))
         self._made_at = now
         return self._fleet
@@ -105,6 +106,7 @@ class FleetView:
             affinity_key=affinity_key,
             size_bytes=size_bytes or self._estimates.image_bytes,
             tiers=tiers,
+            warm=self._reports.warm(image_key),
             building_since=facts.building_since,
             built_repository_recently=facts.built_repository_recently,
         )

@@ -9,7 +9,7 @@ of it but the images, which they hear of as facts.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -22,9 +22,11 @@ from binder_federation.binder.messages import (
     Report,
     ReportReply,
 )
+from binder_federation.binder.spec import ImageKey
 from binder_federation.federation.core.load import estimate_load
 from binder_federation.federation.core.snapshot import Load
 from binder_federation.federation.locality.contract import LocalityStore
+from binder_federation.federation.warm_servers import WarmServers
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ class Reports:
         self._on_change = on_change
         self._on_load_change = on_load_change
         self._known: dict[str, _Known] = {}
+        self._warm = WarmServers()
 
     async def accept(self, report: Report, *, now: float) -> ReportReply:
         """Take a report in; ask for the whole inventory when changes alone do not add up."""
@@ -90,8 +93,9 @@ class Reports:
             return
         self._keep(report, now)
 
-    def note_sent(self, member: str, *, now: float) -> None:
-        """A launch was sent to `member`: it is busier than its last report says."""
+    def note_sent(self, member: str, image: ImageKey, *, now: float) -> None:
+        """A launch of `image` was sent to `member`: it is busier than its last report says."""
+        self._warm.note_sent(member, image)
         if known := self._known.get(member):
             known.sent_since.append(now)
             self._on_load_change(member)
@@ -109,6 +113,16 @@ class Reports:
         if known is not None:
             known.load = replace(known.load, pending=known.load.capacity)
             self._on_load_change(member)
+
+    def warm(self, image: ImageKey) -> Mapping[str, int]:
+        """The members where servers of the image wait, and how many."""
+        return self._warm.at(image)
+
+    def forget_old(self, *, now: float) -> None:
+        """What warm servers there were at members that have said nothing for long."""
+        for member in self._warm.members():
+            if self._fresh(member, now) is None:
+                self._warm.forget(member)
 
     def load(self, member: str, *, now: float) -> Load | None:
         """The member's load as it is likely to be now; None when not known."""
@@ -158,13 +172,14 @@ class Reports:
             session=report.session,
             sequence=report.sequence,
             received_at=now,
-            load=Load(**report.load.model_dump(exclude={"warm"})),
+            load=Load(**report.load.model_dump()),
             estimates=report.estimates,
             checks=report.checks,
             protocol=report.protocol,
             is_draining=report.draining,
             sent_since=_still_in_flight(before, report.load.pending, now),
         )
+        self._warm.hear(report.member, report.warm)
         self._on_change(report.member)
 
     def _fresh(self, member: str, now: float) -> _Known | None:

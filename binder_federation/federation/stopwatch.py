@@ -15,6 +15,11 @@ class Stopwatch:
         self._phase = Phase.WAITING
         self._entered_at = now
         self._seconds: dict[Phase, float] = {}
+        self._got_warm_server = False
+
+    def note_warm(self) -> None:
+        """The server ran already: the attempt tells nothing of starting one."""
+        self._got_warm_server = True
 
     def saw(self, phase: Phase, *, now: float) -> None:
         """An event of `phase` came."""
@@ -36,10 +41,10 @@ class Stopwatch:
             yield Work.BUILD, build / factor
             if Phase.PUSHING in took:
                 yield Work.PUSH, took[Phase.PUSHING] / factor
-        if Phase.LAUNCHING not in took:
+        if Phase.LAUNCHING not in took or self._got_warm_server:
             return
         launching = took[Phase.LAUNCHING]
         if cost.tier is LocalityTier.REGISTRY and cost.pull > 0:
             yield Work.PULL, max(0.05, launching - cost.spawn) / cost.pull
-        elif cost.tier is LocalityTier.NODE:
+        elif cost.tier is LocalityTier.NODE or cost.tier is LocalityTier.WARM:
             yield Work.SPAWN, launching

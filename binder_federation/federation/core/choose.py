@@ -44,6 +44,9 @@ MOST_HOLDERS = 16
 TOP_RANKS = 4
 RANDOM_MEMBERS = 2
 
+_AT_HAND = (LocalityTier.NODE, LocalityTier.WARM)
+"""Where nothing need be fetched."""
+
 DEFAULT_HEALTH = HealthSettings()
 
 T = TypeVar("T")
@@ -122,7 +125,9 @@ def choose(
 def _spare_builds(fleet: Fleet, found: Eligibility, image: ImageView) -> Sequence[MemberView]:
     """Those that hold the image or are building it, if one of them is well and has room."""
     by_name, refused, busy = fleet.by_name, found.refused, fleet.utilisation
-    names = {**image.tiers, **image.building_since} if image.building_since else image.tiers
+    names: Mapping[str, object] = image.tiers
+    if image.building_since or image.warm:
+        names = {**image.tiers, **image.building_since, **image.warm}
     near = [by_name[name] for name in names if name in by_name and name not in refused]
     for member in near:
         # Its whole capacity, in slow start as well: a ramp is no reason to build twice.
@@ -206,8 +211,8 @@ def _work_out(
     """
     busy = fleet.utilisation
     most_used = MISS_UTILISATION_FACTOR * busy
-    at_hand = [pair for pair in tiered if pair[0] is LocalityTier.NODE]
-    others = [pair for pair in tiered if pair[0] is not LocalityTier.NODE] if at_hand else tiered
+    at_hand = [pair for pair in tiered if pair[0] in _AT_HAND]
+    others = [pair for pair in tiered if pair[0] not in _AT_HAND] if at_hand else tiered
     worked_out: list[tuple[MemberView, Cost]] = []
     least = inf
     for tier, member in (*at_hand, *others):
@@ -235,7 +240,7 @@ def _nearest_holders(
     eligible_by_name: Mapping[str, MemberView], image: ImageView, *, rng: Rng
 ) -> list[MemberView]:
     by_tier: dict[LocalityTier, list[MemberView]] = {tier: [] for tier in LocalityTier}
-    known = {**image.tiers, **image.building_since}
+    known = {**image.tiers, **image.building_since, **image.warm}
     for name in [*known, *sorted(image.built_repository_recently - known.keys())]:
         if name in eligible_by_name:
             by_tier[find_tier(name, image)].append(eligible_by_name[name])

@@ -3,7 +3,8 @@
     cost(m) = spawn(m)·(1 + 2u⁸) + locality(m) + queue(m) + β·u/max(0.02, 1−u)
               + (1 − p_ok(m))·P_fail − stickiness
 
-    locality: on a machine that starts servers    (1 − p_node(m))·pull(m)
+    locality: a warm server waits there           no spawn(m) and nothing else
+              on a machine that starts servers    (1 − p_node(m))·pull(m)
               in the member's registry            pull(m) = a + bytes/bandwidth
               being built there                   time left + pull(m)
               nowhere there                       build(m) + push(m) + pull(m),
@@ -37,6 +38,8 @@ FREE_SHARE_FLOOR = 0.02
 class LocalityTier(StrEnum):
     """How near a member's copy of the image is, nearest first."""
 
+    WARM = "warm"
+    """A server of it runs already, for whoever comes next."""
     NODE = "node"
     REGISTRY = "registry"
     BUILDING = "building"
@@ -101,6 +104,8 @@ def cost(
     spawn = estimates.spawn_seconds * (1.0 + 2.0 * min(used, 1.0) ** 8)
     if tier is LocalityTier.NODE and estimates.node_share == 1.0:
         build = push = pull = queue = 0.0  # what nearly every launch comes to
+    elif tier is LocalityTier.WARM:
+        spawn = build = push = pull = queue = 0.0
     else:
         build, push, pull = _locality_seconds(member, image, tier, now=now)
         queue = _queue_seconds(member, known) if tier.needs_build else 0.0
@@ -120,6 +125,8 @@ def cost(
 
 def find_tier(name: str, image: ImageView) -> LocalityTier:
     """How near the member's copy of the image is."""
+    if image.warm and name in image.warm:
+        return LocalityTier.WARM
     held = image.tiers.get(name)
     if held is Tier.NODE:
         return LocalityTier.NODE
@@ -153,6 +160,8 @@ def _locality_seconds(
     estimates = member.estimates
     pull = estimates.pull_seconds(image.size_bytes)
     match tier:
+        case LocalityTier.WARM:
+            return 0.0, 0.0, 0.0
         case LocalityTier.NODE:
             return 0.0, 0.0, (1.0 - estimates.node_share) * pull
         case LocalityTier.REGISTRY:

@@ -23,5 +23,6 @@ def estimate_load(reported: Load, *, sent: int, age_seconds: float, session_seco
         pending=reported.pending + sent,
         building=reported.building,
         build_slots=reported.build_slots,
+        warm=reported.warm,
         can_build=reported.can_build,
     )

@@ -15,6 +15,7 @@ from binder_federation.federation.core.snapshot import Fleet, MemberView
 class Reason(StrEnum):
     """Why a decision came out as it did; a metric's label."""
 
+    WARM_SERVER = "warm_server"
     HAS_IMAGE = "has_image"
     IN_REGISTRY = "in_registry"
     BUILDING = "building"
@@ -56,6 +57,8 @@ def explain_choice(
     if tried:
         return Reason.TOOK_OVER, f"{member.name} took over from {_join(tried)}"
     match tier:
+        case LocalityTier.WARM:
+            return Reason.WARM_SERVER, f"{member.name} has a server of this image running already"
         case LocalityTier.NODE:
             return Reason.HAS_IMAGE, f"{member.name} already has this image"
         case LocalityTier.REGISTRY:

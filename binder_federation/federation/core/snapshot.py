@@ -27,6 +27,8 @@ class Load:
     pending: int = 0
     building: int = 0
     build_slots: int = 0
+    warm: int = 0
+    """Servers that wait for visitors: they give way to launches, and make nobody fuller."""
     can_build: bool = True
     """Whether it has room for a build: images that are there start all the same."""
 
@@ -164,6 +166,8 @@ class ImageView(NamedTuple):
     """The best guess while no member holds it."""
     tiers: Mapping[str, Tier] = NOTHING
     """Members that hold it, and how near."""
+    warm: Mapping[str, int] = NOTHING
+    """Members where servers of it wait for visitors, and how many."""
     building_since: Mapping[str, float] = NOTHING
     """Members that build it just now, and since when."""
     built_repository_recently: frozenset[str] = frozenset()

@@ -63,5 +63,5 @@ def plan_copies(
     return tuple(member.name for member in ranked[:missing])
 
 
-_AT_HAND = (LocalityTier.NODE, LocalityTier.BUILDING)
+_AT_HAND = (LocalityTier.WARM, LocalityTier.NODE, LocalityTier.BUILDING)
 """Where a launch of the image needs nothing first, or will not soon."""

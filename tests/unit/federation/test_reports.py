@@ -48,7 +48,7 @@ async def test_what_is_sent_counts_until_a_report_tells_of_it() -> None:
     await replica.reports.accept(make_report(), now=NOW)
     assert replica.used() == 12
     for _ in range(3):
-        replica.reports.note_sent("alpha", now=NOW + 1)
+        replica.reports.note_sent("alpha", KEY, now=NOW + 1)
     replica.reports.note_gone("alpha")
     assert replica.used() == 14
     await replica.reports.accept(make_report(2), now=NOW + 10)
@@ -61,7 +61,7 @@ async def test_what_was_sent_just_before_a_report_may_not_be_in_it() -> None:
     replica = Replica()
     await replica.reports.accept(make_report(), now=NOW)
     for _ in range(5):
-        replica.reports.note_sent("alpha", now=NOW + 9.9)
+        replica.reports.note_sent("alpha", KEY, now=NOW + 9.9)
     await replica.reports.accept(make_report(2), now=NOW + 10)
     assert replica.used(NOW + 10) == 10 + 2 + 3
 
