@@ -58,3 +58,9 @@ def _identity(isolation: IsolationSettings) -> dict[str, Any]:
 def disk_limits(isolation: IsolationSettings) -> dict[str, str]:
     """A container's `resources.limits` of what it may write: the node evicts who writes more."""
     return {"ephemeral-storage": isolation.disk_limit} if isolation.disk_limit else {}
+
+
+def disk_requests(isolation: IsolationSettings) -> dict[str, str]:
+    """A container's `resources.requests` beside that limit. Without one Kubernetes takes the
+    limit for the request, and a node would be full of disks that nobody fills."""
+    return {"ephemeral-storage": "64Mi"} if isolation.disk_limit else {}
