@@ -44,17 +44,22 @@ class KubernetesApi:
         """Close the connections."""
         await self._requests.aclose()
 
-    async def create_pod(self, manifest: Json, *, deadline: float | None = None) -> Json:
+    async def create_pod(
+        self, manifest: Json, *, is_repeated: bool = False, deadline: float | None = None
+    ) -> Json:
         """Make the pod; returns it as it is now.
 
+        `is_repeated`: send it again when no answer comes; then `AlreadyThere` may be one's own.
         Raises `AlreadyThere`, `ClusterFull` (403 "exceeded quota"), `NotAllowed`,
         `ClusterRefused`, `ClusterUnavailable` (it may have been made all the same).
         """
-        return await self._create("pods", manifest, deadline)
+        return await self._create("pods", manifest, deadline, is_repeated=is_repeated)
 
-    async def create_secret(self, manifest: Json, *, deadline: float | None = None) -> Json:
-        """Make the Secret; raises as `create_pod` does."""
-        return await self._create("secrets", manifest, deadline)
+    async def create_secret(
+        self, manifest: Json, *, is_repeated: bool = False, deadline: float | None = None
+    ) -> Json:
+        """Make the Secret; as `create_pod`."""
+        return await self._create("secrets", manifest, deadline, is_repeated=is_repeated)
 
     async def read_pod(self, name: str, *, deadline: float | None = None) -> Json | None:
         """The pod, or None when there is none."""
@@ -167,8 +172,10 @@ class KubernetesApi:
             return True  # a cluster that does not even let one ask: the deed will tell
         return bool((answer or {}).get("status", {}).get("allowed"))
 
-    async def _create(self, kind: str, manifest: Json, deadline: float | None) -> Json:
-        request = Request("POST", self._path(kind), body=manifest)
+    async def _create(
+        self, kind: str, manifest: Json, deadline: float | None, *, is_repeated: bool
+    ) -> Json:
+        request = Request("POST", self._path(kind), body=manifest, is_repeated=is_repeated)
         return await self._requests.send(request, deadline=deadline) or {}
 
     async def _list(

@@ -47,11 +47,13 @@ class Request:
     path: str
     query: Mapping[str, str] | None = None
     body: Json | None = None
+    is_repeated: bool = False
+    """One that makes something: whether the caller can live with its being sent twice."""
 
     @property
     def is_repeatable(self) -> bool:
         """Whether sending it twice does no more than sending it once."""
-        return self.method in ("GET", "DELETE")
+        return self.is_repeated or self.method in ("GET", "DELETE")
 
 
 class Requests:

@@ -1,0 +1,124 @@
+"""Watches one build's pod to its end, and reads its log meanwhile.
+
+The pod's status says what became of the build (`build_verdict.py`); the log is for people,
+and its last line for a better sentence.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from binder_federation.binder.errors import MemberBuildFailed
+from binder_federation.cluster_agent.stacks.base import BuildProgress
+from binder_federation.cluster_agent.stacks.kubernetes.build_logs import BuildLog, finish
+from binder_federation.cluster_agent.stacks.kubernetes.build_verdict import (
+    Built,
+    judge_deleted,
+    judge_end,
+    judge_start,
+    judge_wait,
+)
+from binder_federation.cluster_agent.stacks.kubernetes.client import KubernetesApi
+from binder_federation.cluster_agent.stacks.kubernetes.errors import ClusterError
+from binder_federation.cluster_agent.stacks.kubernetes.pods import (
+    Json,
+    has_ended,
+    has_started,
+    is_being_deleted,
+    name_of,
+    uid_of,
+)
+from binder_federation.runtime.errors import ServiceError
+
+LOG_SECONDS = 5.0
+"""What the pod's log still brings after its end is waited for so long."""
+_EVENTS_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
+"""A pod that does not begin is looked into (its events) so often."""
+
+
+class BuildWatch:
+    """One pod, as it was when the watch began."""
+
+    def __init__(
+        self, *, api: KubernetesApi, pod: Json, progress: BuildProgress, starting_seconds: float
+    ) -> None:
+        self._api = api
+        self._name, self._uid = name_of(pod), uid_of(pod)
+        self._pod = pod
+        self._log = BuildLog(api=api, pod=self._name, progress=progress)
+        self._starting_seconds = starting_seconds
+
+    async def follow(self, *, deadline: float) -> Built | ServiceError:
+        """What it came to. Raises `ClusterUnavailable` when the cluster does not answer."""
+        early = await self._wait_for_start(deadline)
+        if early is not None:
+            return early
+        async with asyncio.TaskGroup() as group:
+            reader = group.create_task(self._log.follow(), name=f"log-of-{self._name}")
+            is_there = await self._wait_for_end(deadline)
+            await finish(self._log, reader, within_seconds=LOG_SECONDS)
+        if isinstance(is_there, ClusterError):
+            raise is_there
+        if not is_there:
+            return judge_deleted(self._log.last, self._pod)
+        if not has_ended(self._pod):
+            return MemberBuildFailed("The build took too long.")
+        return judge_end(self._pod, self._log.last, await self._events())
+
+    @property
+    def pod(self) -> Json:
+        """As it was last seen."""
+        return self._pod
+
+    async def _wait_for_start(self, deadline: float) -> Built | ServiceError | None:
+        """None once its process runs, or it ended; else what it came to without."""
+        loop = asyncio.get_running_loop()
+        until = min(loop.time() + self._starting_seconds, deadline)
+        while not (has_started(self._pod) or has_ended(self._pod)):
+            if loop.time() >= until:
+                return judge_wait(self._pod, await self._events(), self._starting_seconds)
+            if not await self._watch(until=min(loop.time() + _LOOK_SECONDS, until), for_start=True):
+                return judge_deleted(None, self._pod)
+            failure = judge_start(self._pod, await self._events_of_waiting())
+            if failure is not None:
+                return failure
+        return None
+
+    async def _wait_for_end(self, deadline: float) -> bool | ClusterError:
+        """Until it ended, or the deadline; whether it is still there. What is wrong with the
+        cluster is a value here: a group of tasks would wrap it."""
+        try:
+            return await self._watch(until=deadline, for_start=False)
+        except ClusterError as error:
+            return error
+
+    async def _watch(self, *, until: float, for_start: bool) -> bool:
+        """Follow the pod until it began (or changed on the way there), or until it ended."""
+        async with aclosing(self._api.watch_pods(name=self._name, deadline=until)) as changes:
+            async for seen in changes:
+                pod = seen.pods.get(self._name)
+                if pod is None or uid_of(pod) != self._uid:
+                    return False
+                is_news = pod["metadata"].get("resourceVersion") != self._version
+                self._pod = pod
+                if has_ended(pod):
+                    return True
+                if for_start and (has_started(pod) or is_news):
+                    return not is_being_deleted(pod)
+        return True
+
+    @property
+    def _version(self) -> str:
+        return str(self._pod["metadata"].get("resourceVersion", ""))
+
+    async def _events_of_waiting(self) -> Sequence[Json]:
+        return [] if has_started(self._pod) else await self._events()
+
+    async def _events(self) -> Sequence[Json]:
+        """The pod's events; none when they cannot be read: they only explain."""
+        deadline = asyncio.get_running_loop().time() + _EVENTS_SECONDS
+        try:
+            return await self._api.pod_events(self._name, deadline=deadline)
+        except ClusterError:
+            return []
