@@ -46,9 +46,6 @@ class WarmServers:
         """Nothing is known of `member` any more."""
         self.hear(member, ())
 
-    def __len__(self) -> int:
-        return sum(len(members) for members in self._by_image.values())
-
     def members(self) -> frozenset[str]:
         """The members that told of any."""
         return frozenset(self._of_member)

@@ -51,6 +51,7 @@ def make_image(
     registry: Iterable[str] = (),
     building: Mapping[str, float] | None = None,
     built: Iterable[str] = (),
+    warm: Mapping[str, int] | None = None,
     size_bytes: int = 1_000_000_000,
 ) -> ImageView:
     tiers = dict.fromkeys(node, Tier.NODE) | dict.fromkeys(registry, Tier.REGISTRY)
@@ -59,6 +60,7 @@ def make_image(
         affinity_key=repository,
         size_bytes=size_bytes,
         tiers=tiers,
+        warm=warm or {},
         building_since=building or {},
         built_repository_recently=frozenset(built),
     )
@@ -125,6 +127,7 @@ def images(draw: st.DrawFn) -> ImageView:
         affinity_key=draw(st.sampled_from(["gh/a/a", "gh/b/b", "git/https://c.org/c"])),
         size_bytes=draw(st.integers(0, 10**11)),
         tiers=draw(st.dictionaries(names, st.sampled_from(Tier), max_size=20)),
+        warm=draw(st.dictionaries(names, st.integers(1, 5), max_size=3)),
         building_since=draw(st.dictionaries(names, st.floats(NOW - 5000, NOW), max_size=2)),
         built_repository_recently=draw(st.frozensets(names, max_size=5)),
     )

@@ -38,6 +38,7 @@ def cost_of(member: MemberView, image: ImageView, fleet_utilisation: float = 0.0
         (make_image(), LocalityTier.ABSENT, 235),
         (make_image(node=["beta"], building={"beta": NOW}), LocalityTier.ABSENT, 235),
         # The nearest copy counts.
+        (make_image(node=["alpha"], warm={"beta": 1}), LocalityTier.NODE, 0),
         (
             make_image(node=["alpha"], building={"alpha": NOW}, built=["alpha"]),
             LocalityTier.NODE,
@@ -50,6 +51,15 @@ def test_locality(image: ImageView, tier: LocalityTier, locality: float) -> None
     assert found.tier is tier
     assert found.locality == pytest.approx(locality)
     assert found.total == pytest.approx(10 + locality)
+
+
+def test_where_a_server_waits_nothing_is_started() -> None:
+    """Only what filling the member costs the others is left."""
+    image = make_image(node=["alpha"], warm={"alpha": 1})
+    found = cost_of(make_member("alpha", used=50, estimates=ESTIMATES), image, 0.5)
+    assert found.tier is LocalityTier.WARM
+    assert (found.spawn, found.locality, found.waiting) == (0.0, 0.0, 0.0)
+    assert found.total == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize(

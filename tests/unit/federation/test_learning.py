@@ -46,6 +46,21 @@ def test_an_image_on_a_node_tells_of_spawning() -> None:
     assert watch(LocalityTier.NODE, events) == {Work.SPAWN: pytest.approx(7.0)}
 
 
+def test_a_warm_server_tells_nothing_of_starting_one() -> None:
+    stopwatch = Stopwatch(
+        Cost(LocalityTier.NODE, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 10.0), now=0.0
+    )
+    stopwatch.saw(Phase.LAUNCHING, now=0.1)
+    stopwatch.saw(Phase.READY, now=0.2)
+    stopwatch.note_warm()
+    assert not list(stopwatch.lessons())
+
+
+def test_one_that_was_gone_when_the_launch_came_does() -> None:
+    events = [(Phase.BUILT, 0.1), (Phase.LAUNCHING, 0.1), (Phase.READY, 7.1)]
+    assert watch(LocalityTier.WARM, events) == {Work.SPAWN: pytest.approx(7.0)}
+
+
 def test_an_image_in_the_registry_tells_of_pulling() -> None:
     """Forty seconds over ten of spawning, where twenty of pulling were expected."""
     events = [(Phase.BUILT, 0.0), (Phase.LAUNCHING, 0.0), (Phase.READY, 50.0)]
