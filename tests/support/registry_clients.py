@@ -8,7 +8,6 @@ import httpx
 from binder_federation.cluster_agent.registry.client import RegistryClient, make_registry_client
 from binder_federation.cluster_agent.registry.credentials.choose import choose_credentials
 from binder_federation.cluster_agent.registry.inventory import RegistryImages
-from binder_federation.cluster_agent.registry.last_used import LastUsed
 from binder_federation.config.registry import RegistrySettings
 from tests.support.fake_registry import PASSWORD, USERNAME, FakeRegistry
 
@@ -60,10 +59,11 @@ def make_images(
     clock: Clock | None = None,
     **changes: Any,
 ) -> RegistryImages:
-    """An inventory that notes launches in `folder`."""
+    """An inventory with its state in `folder`."""
     clock = clock or Clock()
     return RegistryImages(
         client=make_client(registry, http, clock=clock, **changes),
         settings=make_settings(registry, **changes),
-        last_used=LastUsed(path=folder / "last-used.json", clock=clock),
+        state_dir=folder,
+        clock=clock,
     )

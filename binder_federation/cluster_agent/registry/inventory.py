@@ -2,15 +2,18 @@
 
 The registry is the only record. A pass lists the tags; only those that are new are
 looked at (manifest and config, some at once), for what a tag of ours points at does not
-change by itself. So the first pass costs two requests per image, and all others next
-to nothing. What is not ours, or broken, is left alone and told in one line.
+change by itself. So an image costs two requests once, and a pass next to nothing; a file
+(`state_file.py`) carries what is known over a restart. What is not ours, or broken, is
+left alone and told in one line.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
+from pydantic import FiniteFloat, TypeAdapter
 
 from binder_federation.binder.messages import ImageRecord, Tier
 from binder_federation.binder.spec import ImageKey
@@ -27,6 +30,7 @@ from binder_federation.cluster_agent.registry.errors import (
     RegistryError,
 )
 from binder_federation.cluster_agent.registry.last_used import LastUsed
+from binder_federation.cluster_agent.registry.state_file import StateFile
 from binder_federation.config.registry import RegistrySettings
 
 log = structlog.get_logger(__name__)
@@ -48,7 +52,7 @@ class RegistryImage:
     resolved_ref: str
     digest: str
     size_bytes: int
-    made_at: float
+    made_at: FiniteFloat
     """Seconds since the epoch; 0 when its config does not say."""
 
     def to_record(self) -> ImageRecord:
@@ -65,14 +69,37 @@ class RegistryImages:
     """What the registry of `settings` holds. Deadlines are in the event loop's time."""
 
     def __init__(
-        self, *, client: RegistryClient, settings: RegistrySettings, last_used: LastUsed
+        self,
+        *,
+        client: RegistryClient,
+        settings: RegistrySettings,
+        state_dir: Path,
+        clock: Callable[[], float],
     ) -> None:
+        """`clock` gives seconds since the epoch."""
         self._client = client
         self._settings = settings
-        self._last_used = last_used
+        self._last_used = LastUsed(path=state_dir / "last-used.json", clock=clock)
+        self._file = StateFile(
+            path=state_dir / "registry-images.json",
+            adapter=TypeAdapter(list[RegistryImage]),
+            clock=clock,
+        )
         self._known: dict[str, RegistryImage | None] = {}
         """By tag; None for what has the name of an image of ours and is none."""
         self._foreign_tags = 0
+
+    async def load(self) -> None:
+        """Remember what was known when the agent last ran; the next pass corrects it."""
+        await self._last_used.load()
+        for image in await self._file.load() or []:
+            if image.reference == image_reference(self._settings.repository, image.tag):
+                self._known.setdefault(image.tag, image)
+
+    async def aclose(self) -> None:
+        """Write what is not written yet."""
+        await self._last_used.aclose()
+        await self._file.save(self._snapshot)
 
     @property
     def images(self) -> Sequence[RegistryImage]:
@@ -88,17 +115,17 @@ class RegistryImages:
         ours = {tag for tag in tags if key_in_tag(tag)}
         self._tell_of_foreign(len(tags) - len(ours))
         for tag in known_before - ours:
-            self._known.pop(tag, None)
+            self._forget(tag)
         await self._look_at_all(sorted(ours - self._known.keys()), deadline)
         self._last_used.keep_only([image.key for image in self.images])
-        await self._last_used.save_if_due()
+        await self._save_if_due()
         return self.images
 
     async def find(self, tag: str, *, deadline: float) -> RegistryImage | None:
         """The image, if the registry has it whole at this moment."""
         digest = await self._client.fetch_digest(tag, deadline=deadline)
         if digest is None:
-            self._known.pop(tag, None)
+            self._forget(tag)
             return None
         known = self._known.get(tag)
         if known is None or known.digest != digest:
@@ -108,12 +135,12 @@ class RegistryImages:
     async def note_launch(self, key: ImageKey) -> None:
         """The image is launched just now."""
         self._last_used.note(key)
-        await self._last_used.save_if_due()
+        await self._save_if_due()
 
     async def delete(self, tag: str, *, deadline: float) -> bool:
         """Delete the image; False when it was gone. Raises `RegistryError`."""
         was_there = await self._client.delete(tag, deadline=deadline)
-        self._known.pop(tag, None)
+        self._forget(tag)
         return was_there
 
     async def ensure_room(
@@ -167,12 +194,27 @@ class RegistryImages:
             remote = await self._client.find(tag, deadline=deadline)
         except ImageUnreadable as error:
             log.warning("registry_image_unreadable", tag=tag, reason=error.message)
-            self._known[tag] = None
+            self._learn(tag, None)
             return
         if remote is None:
-            self._known.pop(tag, None)
-            return
-        self._known[tag] = self._ours(remote)
+            self._forget(tag)
+        else:
+            self._learn(tag, self._ours(remote))
+
+    def _learn(self, tag: str, image: RegistryImage | None) -> None:
+        self._known[tag] = image
+        self._file.mark_changed()
+
+    def _forget(self, tag: str) -> None:
+        if self._known.pop(tag, None) is not None:
+            self._file.mark_changed()
+
+    def _snapshot(self) -> list[RegistryImage]:
+        return [image for image in self._known.values() if image is not None]
+
+    async def _save_if_due(self) -> None:
+        await self._last_used.save_if_due()
+        await self._file.save_if_due(self._snapshot)
 
     def _ours(self, remote: RemoteImage) -> RegistryImage | None:
         labels = read_labels(remote.labels)

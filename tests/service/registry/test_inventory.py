@@ -54,6 +54,44 @@ async def test_many_images_are_read(
     assert await refs_read(make_images(registry, http, tmp_path)) == refs
 
 
+async def test_a_restart_knows_what_was_known(
+    registry: FakeRegistry, http: httpx.AsyncClient, images: RegistryImages, tmp_path: Path
+) -> None:
+    before = await images.read(deadline=soon())
+    await images.aclose()
+    asked = registry.calls["manifest"]
+    registry.add(tag_of("e0"), image_of("e0"))
+    del registry.tags[tag_of("a0")]
+    again = make_images(registry, http, tmp_path)
+    await again.load()
+    assert again.images == before
+    assert await refs_read(again) == {"b0", "c0", "d0", "e0"}
+    assert registry.calls["manifest"] - asked == 1
+
+
+async def test_what_was_known_of_another_repository_is_not_believed(
+    registry: FakeRegistry, http: httpx.AsyncClient, images: RegistryImages, tmp_path: Path
+) -> None:
+    await images.read(deadline=soon())
+    await images.aclose()
+    moved = make_images(registry, http, tmp_path, repository="registry.invalid/other/images")
+    await moved.load()
+    assert moved.images == []
+
+
+async def test_launches_are_remembered_over_a_restart(
+    registry: FakeRegistry, http: httpx.AsyncClient, images: RegistryImages, tmp_path: Path
+) -> None:
+    await images.read(deadline=soon())
+    await images.note_launch(SPEC.image_key("a0"))
+    await images.aclose()
+    limit = sum(image.size_bytes for image in images.images) - 1
+    again = make_images(registry, http, tmp_path, bytes_limit=limit, low_water_share=0.01)
+    await again.load()
+    removed = await again.ensure_room(in_use=frozenset(), deadline=soon())
+    assert removed[-1].resolved_ref == "a0", "the one that was launched goes last"
+
+
 async def test_records_tell_the_federation(registry: FakeRegistry, images: RegistryImages) -> None:
     [record] = [
         image.to_record()
