@@ -11,11 +11,13 @@ import yaml
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.cli.main import make_parser
+from tests.support.chart_schema import chart_problems
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 SETTINGS = {"federation.yaml": FederationSettings, "agent.yaml": AgentSettings}
-NOT_OURS = ("git", "curl", "binderfed-agent")
+NOT_OURS = ("git", "curl", "binderfed-agent", "docker", "helm", "kubectl")
+CHART_VALUES = "values.yaml"
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -38,8 +40,12 @@ def commands() -> list[str]:
 @pytest.mark.parametrize(("document", "block"), blocks("yaml"))
 def test_settings_in_documents_load(document: str, block: str) -> None:
     name = block.partition("\n")[0].removeprefix("# ")
+    values = yaml.safe_load(block)
 
-    SETTINGS[name](**yaml.safe_load(block))
+    if name == CHART_VALUES:
+        assert chart_problems(values) == []
+    else:
+        SETTINGS[name](**values)
 
 
 @pytest.mark.parametrize("command", commands())
