@@ -19,8 +19,8 @@ from binder_federation.cluster_agent.stacks.base import Image
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
 from binder_federation.cluster_agent.stacks.local.folders import StackFolders
 from binder_federation.cluster_agent.stacks.local.session_files import SessionFolder
-from binder_federation.cluster_agent.stacks.local.spawner import SESSION_MARK
 from binder_federation.cluster_agent.stacks.local.stack import LocalStack
+from binder_federation.cluster_agent.stacks.local.sweep import SESSION_MARK
 from binder_federation.runtime.processes import OWNER_MARK, hold_marked_processes
 from tests.service.local.conftest import make_state_dir
 from tests.support.eventually import eventually

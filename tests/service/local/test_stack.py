@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.cluster_agent.stacks.local.folders import StackFolders
 from binder_federation.cluster_agent.stacks.local.machine import lock_folder, sessions_that_fit
-from binder_federation.cluster_agent.stacks.local.spawner import SESSION_MARK
 from binder_federation.cluster_agent.stacks.local.stack import LocalStack
+from binder_federation.cluster_agent.stacks.local.sweep import SESSION_MARK
 from binder_federation.config.agent import AgentLaunchSettings, AgentSettings, LocalStackSettings
 from binder_federation.runtime.processes import OWNER_MARK, hold_marked_processes
 from tests.support.eventually import eventually
@@ -107,6 +108,47 @@ async def test_a_killed_agent_takes_everything_with_it(
         assert not (folders.images / ("f" * 32)).exists()
         assert not folders.sessions.exists()
     assert count_processes(state_dir) == 0
+
+
+async def test_a_hub_that_is_killed_is_started_again(
+    state_dir: Path, repository: GitRepository
+) -> None:
+    """At the same address, with the same token; its sessions end with it and leave nothing."""
+    async with (
+        started(make_settings(state_dir)) as stack,
+        httpx.AsyncClient(trust_env=False, timeout=60) as client,
+    ):
+        image = await stack.builder.build(make_plan(repository), Progress())
+        hub, url = HubClient(stack.hub, client), stack.hub.api_url
+        lost = await hub.launch(image.reference)
+        folder = StackFolders(state_dir).session(lost.user)
+        kill_hub(state_dir)
+
+        async def has_come_back() -> bool:
+            return all(check.ok for check in await stack.checks())
+
+        await eventually(has_come_back, what="the hub to come back")
+        assert stack.hub.api_url == url
+        again = await hub.launch(image.reference)
+        assert again.last_event.get("ready") is True, again.last_event
+
+        os.utime(folder, (0, 0))
+        await stack.tidy(known_users=None)
+        assert folder.exists(), "nothing is removed while the hub does not tell who is there"
+        await stack.tidy(known_users=frozenset([again.user]))
+        assert not folder.exists()
+        assert (await hub.visit(again, "api/status")).status_code == 200
+
+
+def kill_hub(state_dir: Path) -> None:
+    (hub,) = [
+        process
+        for process in psutil.process_iter(["cmdline", "pid"])
+        if process.info["cmdline"]
+        and process.info["cmdline"][1:3] == ["-m", "jupyterhub"]
+        and process.cwd() == str(StackFolders(state_dir).hub)
+    ]
+    hub.kill()
 
 
 async def test_two_agents_do_not_share_a_folder(state_dir: Path) -> None:

@@ -36,6 +36,7 @@ from binder_federation.cluster_agent.stacks.local.session_files import (
     make_environment,
     session_python_variables,
 )
+from binder_federation.cluster_agent.stacks.local.sweep import SESSION_MARK
 from binder_federation.cluster_agent.stacks.managed_hub.session_request import (
     SessionRequest,
     read_session_request,
@@ -45,9 +46,6 @@ from binder_federation.runtime.processes import (
     die_with_parent,
     end_marked_processes,
 )
-
-SESSION_MARK = "BINDERFED_SESSION"
-"""Everything in a session carries the session's folder in this variable."""
 
 _LOOK_EVERY_SECONDS = 0.05
 _STOP_GRACE_SECONDS = 2.0

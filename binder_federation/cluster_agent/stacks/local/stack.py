@@ -32,7 +32,11 @@ from binder_federation.cluster_agent.stacks.local.folders import StackFolders
 from binder_federation.cluster_agent.stacks.local.images import LocalImages
 from binder_federation.cluster_agent.stacks.local.machine import lock_folder, sessions_that_fit
 from binder_federation.cluster_agent.stacks.local.spawner_config import plan_hub
-from binder_federation.cluster_agent.stacks.local.sweep import sweep_files, sweep_processes
+from binder_federation.cluster_agent.stacks.local.sweep import (
+    sweep_files,
+    sweep_processes,
+    sweep_sessions,
+)
 from binder_federation.cluster_agent.stacks.managed_hub.hub import ManagedHub
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.errors import ServiceError
@@ -129,7 +133,9 @@ class LocalStack:
         return Room()
 
     async def tidy(self, *, known_users: frozenset[str] | None) -> None:
-        """Nothing to do: a session's processes end with its spawner, and that with the hub."""
+        """Remove what is left of sessions that the hub knows no more: it was killed, say."""
+        if known_users is not None:
+            await sweep_sessions(self._folders, known_users=known_users)
 
     async def aclose(self) -> None:
         """Stop the hub, end what is left, give the folder back."""

@@ -1,6 +1,9 @@
 """Removes what an earlier run of this agent left: processes, sessions, halves of images."""
 
 import asyncio
+import os
+import time
+from pathlib import Path
 
 import structlog
 
@@ -14,6 +17,11 @@ from binder_federation.runtime.processes import OWNER_MARK, end_marked_processes
 
 log = structlog.get_logger(__name__)
 
+SESSION_MARK = "BINDERFED_SESSION"
+"""Everything in a session carries the session's folder in this variable."""
+_NEW_SECONDS = 60.0
+"""A session is begun before the hub's list, as last read, can show it."""
+
 
 async def sweep_processes(folders: StackFolders, *, grace_seconds: float) -> None:
     """End every process that was started below an agent with these folders."""
@@ -25,6 +33,26 @@ async def sweep_processes(folders: StackFolders, *, grace_seconds: float) -> Non
 async def sweep_files(folders: StackFolders) -> None:
     """Remove sessions, scratch files, and images that are not whole."""
     await asyncio.to_thread(_sweep_files, folders)
+
+
+async def sweep_sessions(folders: StackFolders, *, known_users: frozenset[str]) -> None:
+    """Remove sessions of nobody, but none that has just begun."""
+    for session in await asyncio.to_thread(_sessions_of_nobody, folders, known_users):
+        await end_marked_processes(SESSION_MARK, str(session), 0.0)
+        await asyncio.to_thread(remove_tree, session)
+        log.info("session_of_nobody_removed", user=session.name)
+
+
+def _sessions_of_nobody(folders: StackFolders, known_users: frozenset[str]) -> list[Path]:
+    begun_before = time.time() - _NEW_SECONDS
+    try:
+        return [
+            Path(entry.path)
+            for entry in os.scandir(folders.sessions)
+            if entry.name not in known_users and entry.stat().st_mtime < begun_before
+        ]
+    except FileNotFoundError:
+        return []
 
 
 def _sweep_files(folders: StackFolders) -> None:

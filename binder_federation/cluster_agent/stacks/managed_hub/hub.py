@@ -2,7 +2,8 @@
 
 Each run has its own ports, secrets and folder; the database is empty, or a file where
 servers outlive their hub. The hub and the proxy are asked for their health through the
-public address, the way visitors come, before the stack counts as started.
+public address, the way visitors come, before the stack counts as started. A hub that
+ends by itself is started again, at the same addresses and with the same secrets.
 """
 
 import asyncio
@@ -33,11 +34,14 @@ from binder_federation.cluster_agent.stacks.managed_hub.run_settings import (
 )
 from binder_federation.config.agent import AgentLaunchSettings
 from binder_federation.runtime.processes import OWNER_MARK, die_with_parent
+from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 60.0
 STOP_SECONDS = 6.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
 _TRIES = 3
 _LOG_TAIL_BYTES = 4000
 _LOG_BYTES_LIMIT = 10_000_000
@@ -74,6 +78,7 @@ class ManagedHub:
         self._plan = plan
         self._run: RunSettings | None = None
         self._process: asyncio.subprocess.Process | None = None
+        self._tasks = BackgroundTasks()
         # Loopback only: a proxy for outgoing requests would not find it.
         self._client = httpx.AsyncClient(timeout=2.0, trust_env=False)
 
@@ -112,18 +117,18 @@ class ManagedHub:
         for tries_left in reversed(range(_TRIES)):
             await asyncio.to_thread(remove_tree, self._plan.folder)
             self._run = self._new_run()
-            self._process = await self._start_process(self._run)
+            await asyncio.to_thread(self._make_folder, self._run)
             try:
-                await self._wait_until_well(self._process)
+                await self._start_process()
             except StackNotReady:
-                await self._end_process()
                 tail = self._log_tail()
                 log.warning("hub_not_started", log_tail=tail, tries_left=tries_left)
                 # Between our choice of ports and the hub's start somebody took one.
                 if tries_left == 0 or "address already in use" not in tail.lower():
                     raise
             else:
-                return
+                break
+        self._tasks.start(self._keep_running(), name="keep-hub-running")
 
     async def checks(self) -> tuple[CheckRecord, ...]:
         """Whether the hub and its proxy answer."""
@@ -141,6 +146,7 @@ class ManagedHub:
 
     async def aclose(self) -> None:
         """Stop the hub, which ends its servers and the proxy; by force when it is too slow."""
+        await self._tasks.aclose()
         await self._end_process()
         await self._client.aclose()
         await asyncio.to_thread(self._remove_all_but_log)
@@ -175,13 +181,45 @@ class ManagedHub:
             spawner=plan.spawner,
         )
 
-    async def _start_process(self, run: RunSettings) -> asyncio.subprocess.Process:
+    def _make_folder(self, run: RunSettings) -> None:
         folder = self._plan.folder
         for path in (folder / "home", folder / "tmp"):
             path.mkdir(parents=True)
         folder.chmod(0o700)
-        settings_file = folder / "settings.json"
-        write_run_settings(settings_file, run)
+        write_run_settings(self._settings_file, run)
+
+    @property
+    def _settings_file(self) -> Path:
+        return self._plan.folder / "settings.json"
+
+    async def _keep_running(self) -> None:
+        """Start the hub again whenever it ended by itself, more slowly when it ends at once."""
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_SECONDS
+        while True:
+            began_at, process = loop.time(), self._process
+            status = await process.wait() if process is not None else None
+            log.warning("hub_ended", status=status, log_tail=self._log_tail())
+            ran_long = loop.time() - began_at > LONGEST_PAUSE_SECONDS
+            pause = FIRST_PAUSE_SECONDS if ran_long else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            try:
+                await self._start_process()
+            except StackNotReady as error:
+                log.warning("hub_not_started_again", reason=error.message)
+            else:
+                log.info("hub_started_again")
+
+    async def _start_process(self) -> None:
+        """Start the process and wait until it answers; on `StackNotReady` it is ended."""
+        process = self._process = await self._new_process()
+        try:
+            await self._wait_until_well(process)
+        except StackNotReady:
+            await self._end_process()
+            raise
+
+    async def _new_process(self) -> asyncio.subprocess.Process:
+        folder = self._plan.folder
         variables = session_variables(os.environ, home=folder / "home", temporary=folder / "tmp")
         command = [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG_FILE)]
         with self._log_path.open("ab") as log_file:
@@ -191,7 +229,7 @@ class ManagedHub:
                 env={
                     **variables,
                     **self._plan.variables,
-                    SETTINGS_VARIABLE: str(settings_file),
+                    SETTINGS_VARIABLE: str(self._settings_file),
                     OWNER_MARK: self._plan.owner_mark,
                 },
                 stdin=asyncio.subprocess.DEVNULL,
