@@ -16,6 +16,7 @@ import pytest
 from binder_federation.cluster_agent.registry.client import make_registry_client
 from binder_federation.cluster_agent.registry.credentials.base import NoCredentials
 from binder_federation.cluster_agent.registry.inventory import RegistryImages
+from binder_federation.cluster_agent.registry.last_used import LastUsed
 from binder_federation.config.registry import RegistrySettings
 from tests.support.registry_contract import Place, RegistryContract, soon
 from tests.support.registry_images import MadeImage, upload
@@ -44,9 +45,8 @@ async def place(registry: str, tmp_path: Path) -> AsyncIterator[RealPlace]:
         client = make_registry_client(
             settings, client=http, credentials=NoCredentials(), clock=time.time
         )
-        images = RegistryImages(
-            client=client, settings=settings, state_dir=tmp_path, clock=time.time
-        )
+        last_used = LastUsed(path=tmp_path / "last-used.json", clock=time.time)
+        images = RegistryImages(client=client, settings=settings, last_used=last_used)
         made = RealPlace(client, images, http, settings)
         yield made
         for tag in made.tags:

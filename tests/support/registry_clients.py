@@ -7,7 +7,8 @@ import httpx
 
 from binder_federation.cluster_agent.registry.client import RegistryClient, make_registry_client
 from binder_federation.cluster_agent.registry.credentials.choose import choose_credentials
-from binder_federation.cluster_agent.registry.inventory import RegistryImages
+from binder_federation.cluster_agent.registry.inventory import RegistryImages, known_images_file
+from binder_federation.cluster_agent.registry.last_used import LastUsed
 from binder_federation.config.registry import RegistrySettings
 from tests.support.fake_registry import PASSWORD, USERNAME, FakeRegistry
 
@@ -57,6 +58,7 @@ def make_images(
     folder: Path,
     *,
     clock: Clock | None = None,
+    last_used: LastUsed | None = None,
     **changes: Any,
 ) -> RegistryImages:
     """An inventory with its state in `folder`."""
@@ -64,6 +66,6 @@ def make_images(
     return RegistryImages(
         client=make_client(registry, http, clock=clock, **changes),
         settings=make_settings(registry, **changes),
-        state_dir=folder,
-        clock=clock,
+        last_used=last_used or LastUsed(path=folder / "last-used.json", clock=clock),
+        file=known_images_file(folder / "registry-images.json", clock=clock),
     )

@@ -73,33 +73,30 @@ class RegistryImages:
         *,
         client: RegistryClient,
         settings: RegistrySettings,
-        state_dir: Path,
-        clock: Callable[[], float],
+        last_used: LastUsed,
+        file: StateFile[list[RegistryImage]] | None = None,
     ) -> None:
-        """`clock` gives seconds since the epoch."""
+        """`last_used` belongs to the stack's image store, which notes launches in it and drops
+        what is gone everywhere; `file` is None where nothing outlives the agent."""
         self._client = client
         self._settings = settings
-        self._last_used = LastUsed(path=state_dir / "last-used.json", clock=clock)
-        self._file = StateFile(
-            path=state_dir / "registry-images.json",
-            adapter=TypeAdapter(list[RegistryImage]),
-            clock=clock,
-        )
+        self._last_used = last_used
+        self._file = file
         self._known: dict[str, RegistryImage | None] = {}
         """By tag; None for what has the name of an image of ours and is none."""
         self._foreign_tags = 0
 
     async def load(self) -> None:
         """Remember what was known when the agent last ran; the next pass corrects it."""
-        await self._last_used.load()
-        for image in await self._file.load() or []:
+        remembered = await self._file.load() if self._file else None
+        for image in remembered or []:
             if image.reference == image_reference(self._settings.repository, image.tag):
                 self._known.setdefault(image.tag, image)
 
     async def aclose(self) -> None:
         """Write what is not written yet."""
-        await self._last_used.aclose()
-        await self._file.save(self._snapshot)
+        if self._file:
+            await self._file.save(self._snapshot)
 
     @property
     def images(self) -> Sequence[RegistryImage]:
@@ -117,8 +114,8 @@ class RegistryImages:
         for tag in known_before - ours:
             self._forget(tag)
         await self._look_at_all(sorted(ours - self._known.keys()), deadline)
-        self._last_used.keep_only([image.key for image in self.images])
-        await self._save_if_due()
+        if self._file:
+            await self._file.save_if_due(self._snapshot)
         return self.images
 
     async def find(self, tag: str, *, deadline: float) -> RegistryImage | None:
@@ -131,11 +128,6 @@ class RegistryImages:
         if known is None or known.digest != digest:
             await self._look_at(tag, deadline)
         return self._known.get(tag)
-
-    async def note_launch(self, key: ImageKey) -> None:
-        """The image is launched just now."""
-        self._last_used.note(key)
-        await self._save_if_due()
 
     async def delete(self, tag: str, *, deadline: float) -> bool:
         """Delete the image; False when it was gone. Raises `RegistryError`."""
@@ -203,18 +195,18 @@ class RegistryImages:
 
     def _learn(self, tag: str, image: RegistryImage | None) -> None:
         self._known[tag] = image
-        self._file.mark_changed()
+        self._mark_changed()
 
     def _forget(self, tag: str) -> None:
         if self._known.pop(tag, None) is not None:
+            self._mark_changed()
+
+    def _mark_changed(self) -> None:
+        if self._file:
             self._file.mark_changed()
 
     def _snapshot(self) -> list[RegistryImage]:
         return [image for image in self._known.values() if image is not None]
-
-    async def _save_if_due(self) -> None:
-        await self._last_used.save_if_due()
-        await self._file.save_if_due(self._snapshot)
 
     def _ours(self, remote: RemoteImage) -> RegistryImage | None:
         labels = read_labels(remote.labels)
@@ -237,6 +229,11 @@ class RegistryImages:
         if tags != self._foreign_tags:
             self._foreign_tags = tags
             log.info("registry_tags_of_others", tags=tags, repository=self._settings.repository)
+
+
+def known_images_file(path: Path, *, clock: Callable[[], float]) -> StateFile[list[RegistryImage]]:
+    """Where `RegistryImages` keeps what it knows; `clock` gives seconds since the epoch."""
+    return StateFile(path=path, adapter=TypeAdapter(list[RegistryImage]), clock=clock)
 
 
 def _blame_the_registry(failures: Sequence[RegistryError]) -> bool:

@@ -1,7 +1,8 @@
 """When each image was last launched, as cleaning wants to know.
 
 Kept in memory and in one small file (`state_file.py`). Losing it costs little: an image
-that was never noted counts by when it was made.
+that was never noted counts by when it was made. It belongs to the stack's image store,
+which knows an image wherever it is; the registry's inventory only reads it.
 """
 
 from collections.abc import Callable, Collection

@@ -12,6 +12,7 @@ from binder_federation.cluster_agent.registry.errors import (
     RegistryUnavailable,
 )
 from binder_federation.cluster_agent.registry.inventory import AT_ONCE, RegistryImages
+from binder_federation.cluster_agent.registry.last_used import LastUsed
 from tests.support.fake_registry import FakeRegistry
 from tests.support.registry_clients import Clock, make_images
 from tests.support.registry_contract import SPEC, image_of, soon, tag_of
@@ -77,19 +78,6 @@ async def test_what_was_known_of_another_repository_is_not_believed(
     moved = make_images(registry, http, tmp_path, repository="registry.invalid/other/images")
     await moved.load()
     assert moved.images == []
-
-
-async def test_launches_are_remembered_over_a_restart(
-    registry: FakeRegistry, http: httpx.AsyncClient, images: RegistryImages, tmp_path: Path
-) -> None:
-    await images.read(deadline=soon())
-    await images.note_launch(SPEC.image_key("a0"))
-    await images.aclose()
-    limit = sum(image.size_bytes for image in images.images) - 1
-    again = make_images(registry, http, tmp_path, bytes_limit=limit, low_water_share=0.01)
-    await again.load()
-    removed = await again.ensure_room(in_use=frozenset(), deadline=soon())
-    assert removed[-1].resolved_ref == "a0", "the one that was launched goes last"
 
 
 async def test_records_tell_the_federation(registry: FakeRegistry, images: RegistryImages) -> None:
@@ -182,18 +170,19 @@ async def test_the_least_recently_launched_are_removed(
     for ref in REFS:
         registry.add(tag_of(ref), image_of(ref))
     clock = Clock()
+    last_used = LastUsed(path=tmp_path / "last-used.json", clock=clock)
     images = make_images(
         registry,
         http,
         tmp_path,
-        clock=clock,
+        last_used=last_used,
         bytes_limit=sum(sizes.values()) - 1,
         low_water_share=0.5,
     )
     by_ref = {image.resolved_ref: image for image in await images.read(deadline=soon())}
     for ref in ("b0", "a0"):  # c0 and d0 count by when they were made
         clock.now += 10
-        await images.note_launch(by_ref[ref].key)
+        last_used.note(by_ref[ref].key)
     in_use = frozenset({by_ref["d0"].reference})
     removed = await images.ensure_room(in_use=in_use, deadline=soon())
     assert [image.resolved_ref for image in removed] == ["c0", "b0", "a0"]
