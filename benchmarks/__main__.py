@@ -21,12 +21,14 @@ MODULES: Mapping[str, str] = {
     "decision": "benchmarks.decision",
     "relay": "benchmarks.relay",
     "redis": "benchmarks.redis_store",
+    "warm": "benchmarks.warm_pool",
 }
 ABOUT = {
     "redirect": "requests per second in redirect mode, beside a constant 307",
     "decision": "one decision at 5, 100 and 1,000 members, beside rendezvous hashing alone",
     "relay": "many event streams through the federation, beside reading the member directly",
     "redis": "bytes, loading and reports of the Redis store",
+    "warm": "warm servers at a trace's arrivals, beside a fixed pool of three",
 }
 
 

@@ -17,6 +17,7 @@ class Sizes:
     streams: int = 2_000
     stream_seconds: float = 30.0
     redis_images: int = 1_000_000
+    trace_days: float = 14.0
 
 
 QUICK = Sizes(
@@ -28,4 +29,5 @@ QUICK = Sizes(
     streams=200,
     stream_seconds=8.0,
     redis_images=20_000,
+    trace_days=1.0,
 )

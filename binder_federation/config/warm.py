@@ -35,7 +35,7 @@ class WarmSettings(Section):
     most_per_image: Annotated[int, Field(ge=1)] = 20
     least_per_hour: Annotated[float, Field(gt=0)] = 6.0
     """An image that is launched less often gets none: they would wait in vain."""
-    margin: Annotated[float, Field(ge=0)] = 2.0
+    margin: Annotated[float, Field(ge=0)] = 3.0
     """More misses fewer launches, and keeps more servers waiting."""
     memory_seconds: Seconds = 1800.0
     """A launch that was so long ago counts for a third of one now."""

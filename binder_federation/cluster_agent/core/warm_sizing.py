@@ -11,10 +11,11 @@ distribution of S, so the share of visitors who find one is 1 − B(n, a):
 
     B(0, a) = 1,   B(n, a) = a·B(n−1, a) / (n + a·B(n−1, a))
 
-With a margin of 2 that is 0.94 at least from a = 1 on, and 0.85 at the worst below it (one
-server at a = 0.17). Where all together are too many for the member, servers go where they are
-used most: the n-th one of an image serves a·(B(n−1, a) − B(n, a)) / S visitors a second, less
-than the one before it.
+With a margin of 3 that is 0.98 at least from a = 1 on, and 0.91 at the worst below it (one
+server at a = 0.09), if visitors come independently; when they come in bursts it is less
+(docs/warm-servers.md has what a trace came to). Where all together are too many for the
+member, servers go where they are used most: the n-th one of an image serves
+a·(B(n−1, a) − B(n, a)) / S visitors a second, less than the one before it.
 
 Neighbours: `arrivals.py` has the rates, `warm_plan.py` makes changes of these numbers.
 """
@@ -39,7 +40,7 @@ class WarmRules:
     """Of the capacity, kept free of sessions and warm servers."""
     most_per_image: int = 20
     least_per_second: float = 1.0 / 600.0
-    margin: float = 2.0
+    margin: float = 3.0
     max_age_seconds: float = 1800.0
 
 

@@ -21,6 +21,8 @@ from binder_federation.cluster_agent.core.names import (
 from binder_federation.cluster_agent.launcher import ServerOptions
 
 MOST_IMAGES = 2_000
+FORGOTTEN = 0.1
+"""Launches within the memory: who asks now is the first one again."""
 
 
 @dataclass(slots=True)
@@ -54,8 +56,7 @@ class Demand:
         rate = observe_arrival(before, now=now, memory_seconds=self._memory_seconds)
         self._images[key] = _Demanded(spec, options, rate)
         self._images.move_to_end(key)
-        if len(self._images) > self._most_images:
-            self._images.popitem(last=False)
+        self._forget_the_coldest(now)
 
     def rates(self, *, now: float) -> Mapping[str, float]:
         """Launches per second of each image."""
@@ -63,6 +64,15 @@ class Demand:
             key: rate_now(each.rate, now=now, memory_seconds=self._memory_seconds)
             for key, each in self._images.items()
         }
+
+    def _forget_the_coldest(self, now: float) -> None:
+        """The longest unasked go when there are too many, or when they are hardly asked for."""
+        while len(self._images) > 1:
+            key, coldest = next(iter(self._images.items()))
+            rate = rate_now(coldest.rate, now=now, memory_seconds=self._memory_seconds)
+            if len(self._images) <= self._most_images and rate >= FORGOTTEN / self._memory_seconds:
+                return
+            del self._images[key]
 
     def next_server(self, key: ImageKey) -> tuple[str, ServerOptions]:
         """A new user's name for a warm server of the image, and what the hub is told of it."""

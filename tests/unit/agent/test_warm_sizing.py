@@ -43,9 +43,9 @@ spawns = st.floats(min_value=0.01, max_value=300.0)
     [
         (5.9, 10.0, 0),  # it would wait in vain too often
         (6.0, 10.0, 1),
-        (60.0, 10.0, 1),  # a = 0.17
-        (360.0, 10.0, 3),  # a = 1
-        (360.0, 100.0, 17),  # a = 10
+        (30.0, 10.0, 1),  # a = 0.08
+        (360.0, 10.0, 4),  # a = 1
+        (324.0, 100.0, 18),  # a = 9
         (3600.0, 100.0, 20),  # as many as one image may have
     ],
 )
@@ -64,15 +64,15 @@ def test_the_share_of_hits_is_erlangs(servers: int, offered: float, expected: fl
 
 
 def test_what_the_documents_say_of_the_margin() -> None:
-    """0.94 from one erlang on; below that 0.85 at the worst."""
+    """0.98 from one erlang on; below that 0.91 at the worst."""
     shares = {
         offered / 100: hit_share(
             wanted_servers(offered / 100, spawn_seconds=1.0, rules=RULES), offered / 100
         )
-        for offered in range(1, 1500)
+        for offered in range(1, 800)
     }
-    assert min(shares.values()) == pytest.approx(0.85, abs=0.01)
-    assert min(share for offered, share in shares.items() if offered >= 1.0) >= 0.9375
+    assert min(shares.values()) == pytest.approx(0.917, abs=0.01)
+    assert min(share for offered, share in shares.items() if offered >= 1.0) >= 0.98
 
 
 @given(rates, spawns, occupancies, rules)
