@@ -65,7 +65,7 @@ class BuildPod:
         The hash tells members apart that share a namespace. Agents of one member make the
         same name, so they share one build.
         """
-        slug = repository_slug(self.order.repository, _MAX_SLUG)
+        slug = repository_slug(self.order.repository.partition("/")[2], _MAX_SLUG)
         told_apart = _hash(f"{self.member} {self.order.reference}", 6)
         return f"build-{slug}-{self.key}-{told_apart}"
 
