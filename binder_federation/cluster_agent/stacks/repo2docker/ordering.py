@@ -15,10 +15,14 @@ from binder_federation.config.agent import AgentSettings
 MEMBER_LABEL = "org.binder-federation.member"
 
 
+def image_repository(settings: AgentSettings) -> str:
+    """What all images are tags of: the registry's repository, or a name on the engine alone."""
+    return settings.registry.repository or f"binderfed/{settings.name}"
+
+
 def reference_of(plan: BuildPlan, settings: AgentSettings) -> str:
-    """What the plan's image is called: a tag in the registry, or a name on the engine alone."""
-    repository = settings.registry.repository or f"binderfed/{settings.name}"
-    return image_reference(repository, image_tag(plan.spec, plan.key))
+    """What the plan's image is called."""
+    return image_reference(image_repository(settings), image_tag(plan.spec, plan.key))
 
 
 def make_order(

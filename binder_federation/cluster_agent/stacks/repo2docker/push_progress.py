@@ -11,16 +11,15 @@ The engine tells of each layer by its id, many times a second
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-_DONE = ("Pushed", "Layer already exists", "Mounted from")
-_TOLD = ("Preparing", "Waiting", "Pushing", *_DONE)
+from typing import Any, ClassVar
 
 
 @dataclass(slots=True)
 class PushProgress:
     """What is known of one push."""
 
+    done_words: ClassVar[tuple[str, ...]] = ("Pushed", "Layer already exists", "Mounted from")
+    told_words: ClassVar[tuple[str, ...]] = ("Preparing", "Waiting", "Pushing", *done_words)
     digest: str = ""
     """Of the manifest; the registry has the image once this is told."""
     error: str = ""
@@ -47,12 +46,12 @@ class PushProgress:
 
     def _observe_layer(self, message: Mapping[str, Any]) -> bool:
         layer, status = str(message.get("id") or ""), str(message.get("status") or "")
-        if not layer or not status.startswith(_TOLD):
+        if not layer or not status.startswith(self.told_words):
             return False
         before = self._layers.get(layer)
         detail = message.get("progressDetail")
         current, total = _numbers(detail if isinstance(detail, Mapping) else {})
-        if status.startswith(_DONE):
+        if status.startswith(self.done_words):
             known = before[1] if before else 0
             now = (known, known, True)
         else:

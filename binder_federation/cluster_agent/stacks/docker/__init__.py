@@ -1,0 +1,1 @@
+"""The Docker stack: one engine builds, keeps images and runs users' servers."""

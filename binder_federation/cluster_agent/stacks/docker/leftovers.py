@@ -1,0 +1,101 @@
+"""Containers that this agent has to remove: nobody's, another run's, those that write too much.
+
+Every container that the spawner makes carries the member's name and the agent's state
+folder. One whose folder no agent holds any more (it was moved, or removed) is nobody's.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from binder_federation.cluster_agent.stacks.base import StackNotReady
+from binder_federation.cluster_agent.stacks.docker.engine import Engine, EngineContainer
+from binder_federation.cluster_agent.stacks.docker.errors import EngineError
+from binder_federation.cluster_agent.stacks.docker.labels import (
+    COMPONENT_LABEL,
+    OWNER_LABEL,
+    SESSION,
+    USER_LABEL,
+    label_filters,
+)
+from binder_federation.cluster_agent.stacks.local.machine import lock_folder
+from binder_federation.cluster_agent.stacks.repo2docker.ordering import MEMBER_LABEL
+
+log = structlog.get_logger(__name__)
+
+YOUNG_SECONDS = 60.0
+"""A container may be there before its user is in the hub's list."""
+
+
+class SessionContainers:
+    """The containers of one agent's servers. `owner` is its state folder."""
+
+    def __init__(self, *, engine: Engine, member: str, owner: Path) -> None:
+        self._engine = engine
+        self._member = member
+        self._owner = str(owner)
+
+    async def list(self, *, with_sizes: bool = False) -> Sequence[EngineContainer]:
+        """This agent's. Raises `EngineError`."""
+        labels = {
+            MEMBER_LABEL: self._member,
+            OWNER_LABEL: self._owner,
+            COMPONENT_LABEL: SESSION,
+        }
+        return await self._engine.containers(label_filters(labels), with_sizes=with_sizes)
+
+    async def remove_all(self) -> None:
+        """Remove this agent's. Raises `EngineError`."""
+        for container in await self.list():
+            await self._remove(container, reason="the agent stops or begins")
+
+    async def remove_orphans(self) -> None:
+        """Remove the member's containers whose agent is no more, on this machine."""
+        labels = {MEMBER_LABEL: self._member, COMPONENT_LABEL: SESSION}
+        for container in await self._engine.containers(label_filters(labels)):
+            owner = container.labels.get(OWNER_LABEL, "")
+            if owner != self._owner and not _is_held(Path(owner)):
+                await self._remove(container, reason="its agent is no more")
+
+    async def remove_unknown(self, known_users: frozenset[str]) -> None:
+        """Remove those that no user of the hub has."""
+        for container in unknown(await self.list(), known_users, now=time.time()):
+            await self._remove(container, reason="no user of the hub has it")
+
+    async def remove_oversized(self, limit_bytes: int) -> None:
+        """Remove those that have written more than that to their own layer."""
+        for container in await self.list(with_sizes=True):
+            if container.written_bytes > limit_bytes:
+                await self._remove(container, reason="it wrote more than disk_limit")
+
+    async def _remove(self, container: EngineContainer, *, reason: str) -> None:
+        try:
+            if await self._engine.remove_container(container.id):
+                log.info("container_removed", container=container.name, reason=reason)
+        except EngineError as error:
+            log.warning("container_left_over", container=container.name, reason=error.message)
+
+
+def unknown(
+    containers: Sequence[EngineContainer], known_users: frozenset[str], *, now: float
+) -> list[EngineContainer]:
+    """The containers of users that are not known, but for very young ones."""
+    return [
+        container
+        for container in containers
+        if container.labels.get(USER_LABEL) not in known_users
+        and now - container.created > YOUNG_SECONDS
+    ]
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether an agent uses the state folder now."""
+    if not (folder / "lock").is_file():
+        return False
+    try:
+        lock_folder(folder).close()
+    except StackNotReady:
+        return True
+    return False

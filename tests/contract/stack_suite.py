@@ -1,0 +1,86 @@
+"""What every stack does for an agent: build, find, list, launch through its hub, evict.
+
+A test module subclasses `StackSuite` and gives the fixture `case`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from binder_federation.binder.errors import BuildFailed
+from binder_federation.binder.events import Phase
+from binder_federation.binder.spec import ImageKey
+from binder_federation.cluster_agent.stacks.base import BuildPlan, Stack
+from tests.support.git_repositories import make_repository
+from tests.support.local_stack import HubClient, Progress, make_plan
+
+Files = Mapping[str, str | bytes | None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stack that has started, and how a repository is made that it cannot build. Its images
+    exceed its limit as soon as there is one."""
+
+    stack: Stack
+    break_next_build: Callable[[], Files]
+    good: Files = field(default_factory=lambda: {"index.ipynb": "{}"})
+    """A repository that it can build."""
+
+
+def plan_for(tmp_path: Path, name: str, files: Files) -> BuildPlan:
+    """A plan to build a new repository with these files."""
+    return make_plan(make_repository(tmp_path / name, files))
+
+
+class StackSuite:
+    """The tests; `case` is the subclass's fixture."""
+
+    async def test_an_images_whole_life(self, case: Case, tmp_path: Path) -> None:
+        stack = case.stack
+        assert stack.default_capacity >= 1
+        checks = await stack.checks()
+        assert all(check.ok for check in checks), checks
+        assert await stack.images.list_images() == []
+
+        plan = plan_for(tmp_path, "good", case.good)
+        assert await stack.images.find(plan.key) is None
+        progress = Progress()
+        image = await stack.builder.build(plan, progress)
+        assert image.key == plan.key
+        assert image.repository == plan.spec.affinity_key
+        assert list(dict.fromkeys(progress.phases)) == [Phase.FETCHING, Phase.BUILDING]
+        found = await stack.images.find(plan.key)
+        assert found is not None, "the image that was just built is not found"
+        assert (found.reference, found.repository) == (image.reference, image.repository)
+        assert [record.key for record in await stack.images.list_images()] == [plan.key]
+
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            hub = HubClient(stack.hub, client)
+            session = await hub.launch(image.reference, repo_url="https://example.org/r")
+            assert session.last_event.get("ready") is True, session.last_event
+            assert (await hub.visit(session, "api/status")).status_code == 200
+            await stack.images.note_launch(image.key)
+            await stack.tidy(known_users=frozenset([session.user]))
+            assert (await hub.visit(session, "api/status")).status_code == 200
+            assert await stack.images.ensure_room(in_use=frozenset([image.reference])) == []
+            await hub.stop(session)
+            assert await hub.users() == []
+
+        assert await stack.images.ensure_room(in_use=frozenset()) == [plan.key]
+        assert await stack.images.find(plan.key) is None
+
+    async def test_a_build_that_fails_leaves_no_image(self, case: Case, tmp_path: Path) -> None:
+        plan = plan_for(tmp_path, "bad", case.break_next_build())
+        with pytest.raises(BuildFailed):
+            await case.stack.builder.build(plan, Progress())
+        assert await case.stack.images.find(plan.key) is None
+        assert await case.stack.images.list_images() == []
+
+    async def test_an_unknown_image_is_not_there(self, case: Case) -> None:
+        unknown = ImageKey("0" * 32)
+        assert await case.stack.images.find(unknown) is None
+        await case.stack.images.note_launch(unknown)

@@ -1,0 +1,59 @@
+"""Docker stacks for tests: each with a member's name of its own, which is removed at its end."""
+
+import secrets
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from binder_federation.cluster_agent.stacks.docker.stack import DockerStack
+from binder_federation.config.agent import AgentSettings
+from tests.support.local_stack import make_settings
+
+
+def docker_settings(state_dir: Path, **changes: Any) -> AgentSettings:
+    """Settings of a member on Docker, with a name that no other test has."""
+    values = {"name": f"test-{secrets.token_hex(4)}", "stack": "docker", **changes}
+    return make_settings(state_dir, **values)
+
+
+@asynccontextmanager
+async def running_stack(settings: AgentSettings) -> AsyncIterator[DockerStack]:
+    """The stack, started; afterwards nothing of it is left on the engine."""
+    stack = DockerStack(settings=settings)
+    try:
+        await stack.start()
+        yield stack
+    finally:
+        await stack.aclose()
+        remove_images(settings)
+
+
+def remove_images(settings: AgentSettings) -> None:
+    """Remove all names that the member gave to images."""
+    name = settings.registry.repository or f"binderfed/{settings.name}"
+    found = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name).split()
+    if found:
+        docker("image", "rm", "--force", *found)
+
+
+def containers_of(settings: AgentSettings) -> list[str]:
+    """The names of the member's containers, also of those that ended."""
+    label = f"label=org.binder-federation.member={settings.name}"
+    return docker("ps", "--all", "--filter", label, "--format", "{{.Names}}").split()
+
+
+def docker(*arguments: str) -> str:
+    """What `docker …` prints; AssertionError when it fails."""
+    done = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def dockerfile(base_image: str, *lines: str) -> Mapping[str, str | bytes | None]:
+    """A repository with a Dockerfile of these lines, and a notebook."""
+    text = "\n".join([f"FROM {base_image}", *lines, ""])
+    return {"Dockerfile": text, "index.ipynb": "{}"}
