@@ -43,6 +43,10 @@ class FakeRegistry:
         self.deletes = True
         self.untag_first = False
         """Google's way: a manifest with tags is not deleted."""
+        self.uploads: set[str] = set()
+        """Those that were begun."""
+        self.wants_to_be_made = False
+        """The repository does not exist, and a push does not make it."""
         self.redirects_blobs = False
         self.store_got_authorization = False
         self.broken_digests: set[str] = set()
@@ -50,6 +54,8 @@ class FakeRegistry:
         self.tells_digests = True
         self.token_answer: str | None = None
         """What the token server says instead of a token."""
+        self.gives_tokens_to_all = False
+        """To pull, as public registries do."""
         self.token_seconds: float | None = 300.0
         self.granted = {"pull", "push", "delete"}
         """What the member may do."""
@@ -97,6 +103,12 @@ class FakeRegistry:
                     self._guarded("delete", "delete", self._delete),
                 ),
                 ("GET", f"{base}/blobs/{{digest}}", self._guarded("blob", "pull", self._blob)),
+                ("POST", f"{base}/blobs/uploads/", self._guarded("upload", "push", self._upload)),
+                (
+                    "DELETE",
+                    f"{base}/blobs/uploads/{{upload}}",
+                    self._guarded("give_up", "push", self._give_up),
+                ),
             ]
         )
         self.token_url = await self._serve([("GET", "/token", self._guarded_token)])
@@ -164,7 +176,10 @@ class FakeRegistry:
         failure = self._planned("token")
         if failure is not None:
             return failure
-        if request.headers.get("Authorization") != self._basic:
+        granted = self.granted
+        if self.gives_tokens_to_all and "Authorization" not in request.headers:
+            granted = {"pull"}
+        elif request.headers.get("Authorization") != self._basic:
             return _error(401, "UNAUTHORIZED")
         if self.token_answer is not None:
             return web.Response(text=self.token_answer, content_type="application/json")
@@ -176,7 +191,7 @@ class FakeRegistry:
         ):
             return _error(400, "UNSUPPORTED")
         token = secrets.token_hex(16)
-        self._tokens[token] = set(actions.split(",")) & self.granted
+        self._tokens[token] = set(actions.split(",")) & granted
         return web.json_response({"token": token, "expires_in": self.token_seconds})
 
     async def _ping(self, _: web.Request) -> web.Response:
@@ -241,6 +256,18 @@ class FakeRegistry:
         if self.redirects_blobs:
             return web.Response(status=307, headers={"Location": f"{self.store_url}/{digest}"})
         return web.Response(body=self.blobs[digest])
+
+    async def _upload(self, _: web.Request) -> web.Response:
+        if self.wants_to_be_made:
+            return _error(404, "NAME_UNKNOWN")
+        upload = secrets.token_hex(4)
+        self.uploads.add(f"{upload}?_state=begun")
+        location = f"http://registry.example.org/v2/{NAME}/blobs/uploads/{upload}?_state=begun"
+        return web.Response(status=202, headers={"Location": location})
+
+    async def _give_up(self, request: web.Request) -> web.Response:
+        self.uploads.discard(f"{request.match_info['upload']}?{request.query_string}")
+        return web.Response(status=204)
 
     async def _store(self, request: web.Request) -> web.Response:
         self.calls["store"] += 1

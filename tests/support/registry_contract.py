@@ -61,6 +61,10 @@ class RegistryContract:
         assert await place.client.fetch_digest("missing", deadline=soon()) is None
         assert await place.client.delete("missing", deadline=soon()) is False
 
+    async def test_whether_it_may_push_is_known_beforehand(self, place: Place) -> None:
+        await place.client.check_push(deadline=soon())
+        assert await place.client.list_tags(deadline=soon()) == []
+
     @pytest.mark.parametrize("kind", [OCI, DOCKER])
     async def test_an_image_is_found_with_what_is_asked_of_it(
         self, place: Place, kind: str

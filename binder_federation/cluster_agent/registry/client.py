@@ -22,6 +22,8 @@ from binder_federation.cluster_agent.registry.credentials.base import Credential
 from binder_federation.cluster_agent.registry.errors import (
     DeletionUnsupported,
     ImageUnreadable,
+    RegistryDenied,
+    RegistryError,
     RegistryUnavailable,
 )
 from binder_federation.cluster_agent.registry.manifests import (
@@ -76,6 +78,23 @@ class RegistryClient:
         )
         if answer.status != 200:
             raise _strange(answer, "a question for its version")
+
+    async def check_push(self, *, deadline: float) -> None:
+        """Raises `RegistryError` when this member may not push; better known before a build.
+
+        Begins an upload and gives it up at once.
+        """
+        answer = await self._connection.request(
+            "POST", f"{self._path}/blobs/uploads/", access=Access.PUSH, deadline=deadline
+        )
+        if _is_missing(answer):
+            raise RegistryDenied(
+                "The registry does not have the repository for this member's images.",
+                advice="Make it there first, or correct registry.repository.",
+            )
+        if answer.status != 202:
+            raise _strange(answer, "the beginning of a push")
+        await self._give_up_upload(answer.headers.get("Location", ""), deadline)
 
     async def fetch_login(self, *, deadline: float) -> RegistryLogin | None:
         """The login for `docker push`; None if the registry needs none."""
@@ -144,6 +163,22 @@ class RegistryClient:
             await self._request_manifest("DELETE", tag, Access.DELETE, deadline)
             answer = await self._request_manifest("DELETE", digest, Access.DELETE, deadline)
         return _is_deleted(answer)
+
+    async def _give_up_upload(self, location: str, deadline: float) -> None:
+        """Where the registry lets us; else it forgets the upload by itself."""
+        place = urlsplit(location)
+        if not place.path.startswith(self._path):
+            return
+        try:
+            await self._connection.request(
+                "DELETE",
+                place.path,
+                params=dict(httpx.QueryParams(place.query)),
+                access=Access.PUSH,
+                deadline=deadline,
+            )
+        except RegistryError as error:
+            log.info("registry_upload_left", reason=error.message)
 
     async def _fetch_manifest(self, reference: str, deadline: float) -> RegistryAnswer | None:
         answer = await self._request_manifest("GET", reference, Access.PULL, deadline)

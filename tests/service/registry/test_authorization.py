@@ -99,6 +99,17 @@ async def test_no_password_where_one_is_wanted(http: httpx.AsyncClient) -> None:
         assert "registry.credentials" in caught.value.advice
 
 
+async def test_tokens_for_everybody_are_taken_without_a_password(
+    registry: FakeRegistry, http: httpx.AsyncClient
+) -> None:
+    registry.gives_tokens_to_all = True
+    none: dict[str, Any] = {"credentials": "none", "username": "", "password": None}
+    client = make_client(registry, http, **none)
+    assert await client.list_tags(deadline=soon()) == [TAG]
+    with pytest.raises(RegistryDenied, match="push"):
+        await client.check_push(deadline=soon())
+
+
 async def test_a_token_server_that_stumbles(
     registry: FakeRegistry, http: httpx.AsyncClient
 ) -> None:

@@ -202,6 +202,25 @@ async def test_deletion_that_was_not_allowed_is_not_tried(
     assert registry.calls.total() == 0
 
 
+async def test_what_was_begun_to_see_whether_it_may_push_is_given_up(
+    registry: FakeRegistry, client: RegistryClient
+) -> None:
+    await client.check_push(deadline=soon())
+    assert (registry.calls["upload"], registry.uploads) == (1, set())
+    registry.fail_next("give_up", 405)
+    await client.check_push(deadline=soon())
+    assert len(registry.uploads) == 1
+
+
+async def test_a_repository_that_must_be_made_first(
+    registry: FakeRegistry, client: RegistryClient
+) -> None:
+    registry.wants_to_be_made = True
+    with pytest.raises(RegistryDenied, match="does not have the repository") as caught:
+        await client.check_push(deadline=soon())
+    assert "registry.repository" in caught.value.advice
+
+
 async def test_a_name_of_its_own_for_the_agent(
     registry: FakeRegistry, http: httpx.AsyncClient
 ) -> None:
@@ -216,6 +235,8 @@ async def test_a_forbidden_registry_is_denied_at_once(http: httpx.AsyncClient) -
         registry.granted = {"pull"}
         client = make_client(registry, http)
         registry.add(TAG, image_of("c0ffee"))
+        with pytest.raises(RegistryDenied, match="push"):
+            await client.check_push(deadline=soon())
         with pytest.raises(RegistryDenied, match="delete"):
             await client.delete(TAG, deadline=soon())
         assert registry.calls["delete"] == 1
