@@ -6,7 +6,6 @@ missing repository, tag or image is a value; everything else that is wrong is a
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +13,19 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from pydantic import BaseModel, ValidationError
 
+from binder_federation.cluster_agent.registry.answers import (
+    STILL_TAGGED,
+    RegistryAnswer,
+    digest_in,
+    is_deleted,
+    is_missing,
+    next_page_in,
+    strange_answer,
+    tags_in,
+)
 from binder_federation.cluster_agent.registry.authorizer import Access
-from binder_federation.cluster_agent.registry.connection import RegistryAnswer, RegistryConnection
+from binder_federation.cluster_agent.registry.connection import RegistryConnection
 from binder_federation.cluster_agent.registry.credentials.base import Credentials, RegistryLogin
 from binder_federation.cluster_agent.registry.errors import (
     DeletionUnsupported,
@@ -41,7 +49,6 @@ log = structlog.get_logger(__name__)
 
 PAGE_TAGS = 1000
 MAX_PAGES = 1000
-STILL_TAGGED = "GOOGLE_MANIFEST_DANGLING_TAG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +62,6 @@ class RemoteImage:
     """Of its layers, compressed, and its config."""
     labels: Mapping[str, str]
     created: datetime | None
-
-
-class _TagPage(BaseModel):
-    tags: list[str] | None = None
 
 
 class RegistryClient:
@@ -77,7 +80,7 @@ class RegistryClient:
             "GET", "/v2/", access=Access.PULL, deadline=deadline
         )
         if answer.status != 200:
-            raise _strange(answer, "a question for its version")
+            raise strange_answer(answer, "a question for its version")
 
     async def check_push(self, *, deadline: float) -> None:
         """Raises `RegistryError` when this member may not push; better known before a build.
@@ -87,13 +90,13 @@ class RegistryClient:
         answer = await self._connection.request(
             "POST", f"{self._path}/blobs/uploads/", access=Access.PUSH, deadline=deadline
         )
-        if _is_missing(answer):
+        if is_missing(answer):
             raise RegistryDenied(
                 "The registry does not have the repository for this member's images.",
                 advice="Make it there first, or correct registry.repository.",
             )
         if answer.status != 202:
-            raise _strange(answer, "the beginning of a push")
+            raise strange_answer(answer, "the beginning of a push")
         await self._give_up_upload(answer.headers.get("Location", ""), deadline)
 
     async def fetch_login(self, *, deadline: float) -> RegistryLogin | None:
@@ -112,10 +115,10 @@ class RegistryClient:
                 access=Access.PULL,
                 deadline=deadline,
             )
-            if _is_missing(answer):
+            if is_missing(answer):
                 return found
-            found.extend(_tags_in(answer))
-            following = _next_page(answer)
+            found.extend(tags_in(answer))
+            following = next_page_in(answer)
             if not following:
                 return found
             if following == params:
@@ -133,7 +136,9 @@ class RegistryClient:
         if isinstance(manifest, ImageIndex):
             manifest = await self._fetch_chosen(manifest, deadline)
         config = await self._fetch_config(manifest, deadline)
-        return RemoteImage(tag, _digest(answer), manifest.size_bytes, config.labels, config.created)
+        return RemoteImage(
+            tag, digest_in(answer), manifest.size_bytes, config.labels, config.created
+        )
 
     async def fetch_digest(self, tag: str, *, deadline: float) -> str | None:
         """The digest of what the tag points at; None when there is no such tag."""
@@ -142,7 +147,7 @@ class RegistryClient:
             return answer.headers["Docker-Content-Digest"]
         # Some registries do not answer HEAD with everything, and no 404 to it says whose it is.
         whole = await self._fetch_manifest(tag, deadline)
-        return _digest(whole) if whole else None
+        return digest_in(whole) if whole else None
 
     async def delete(self, tag: str, *, deadline: float) -> bool:
         """Delete the image that the tag points at; False when it is gone already.
@@ -162,7 +167,7 @@ class RegistryClient:
         if STILL_TAGGED in answer.error_codes:  # Google wants its tags deleted first
             await self._request_manifest("DELETE", tag, Access.DELETE, deadline)
             answer = await self._request_manifest("DELETE", digest, Access.DELETE, deadline)
-        return _is_deleted(answer)
+        return is_deleted(answer)
 
     async def _give_up_upload(self, location: str, deadline: float) -> None:
         """Where the registry lets us; else it forgets the upload by itself."""
@@ -182,10 +187,10 @@ class RegistryClient:
 
     async def _fetch_manifest(self, reference: str, deadline: float) -> RegistryAnswer | None:
         answer = await self._request_manifest("GET", reference, Access.PULL, deadline)
-        if _is_missing(answer):
+        if is_missing(answer):
             return None
         if answer.status != 200:
-            raise _strange(answer, "a question for a manifest")
+            raise strange_answer(answer, "a question for a manifest")
         return answer
 
     async def _request_manifest(
@@ -214,10 +219,10 @@ class RegistryClient:
             access=Access.PULL,
             deadline=deadline,
         )
-        if _is_missing(answer):
+        if is_missing(answer):
             raise ImageUnreadable("The registry has the image's manifest, but not its config.")
         if answer.status != 200:
-            raise _strange(answer, "a question for an image's config")
+            raise strange_answer(answer, "a question for an image's config")
         return read_config(answer.body)
 
 
@@ -241,53 +246,4 @@ def make_registry_client(
     )
     return RegistryClient(
         connection=connection, name=settings.name, is_deletion_allowed=settings.allow_delete
-    )
-
-
-def _tags_in(answer: RegistryAnswer) -> list[str]:
-    if answer.status != 200:
-        raise _strange(answer, "a question for its tags")
-    try:
-        return _TagPage.model_validate_json(answer.body).tags or []
-    except ValidationError as error:
-        raise RegistryUnavailable("The registry's list of tags cannot be read.") from error
-
-
-def _is_missing(answer: RegistryAnswer) -> bool:
-    """Whether it is the registry that does not have it: a load balancer without a registry
-    behind it says 404 too, and must not make all images look gone."""
-    return answer.status == 404 and bool(answer.error_codes)
-
-
-def _next_page(answer: RegistryAnswer) -> dict[str, str]:
-    """The query of the next page, from the Link header; its host and path are ours to know."""
-    link = httpx.Response(200, headers=answer.headers).links.get("next", {}).get("url", "")
-    return dict(httpx.QueryParams(urlsplit(link).query))
-
-
-def _digest(answer: RegistryAnswer) -> str:
-    given = answer.headers.get("Docker-Content-Digest")
-    return given or f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
-
-
-def _is_deleted(answer: RegistryAnswer) -> bool:
-    """Whether it was there, and is not any more."""
-    if answer.status in (200, 202, 204):
-        return True
-    if answer.status == 405 or "UNSUPPORTED" in answer.error_codes:
-        raise DeletionUnsupported(
-            "The member's registry does not delete images.",
-            advice="Allow it there (Docker's registry: storage.delete.enabled), or unset "
-            "registry.bytes_limit and let the registry's own rules clean up.",
-        )
-    if _is_missing(answer):
-        return False
-    raise _strange(answer, "a deletion")
-
-
-def _strange(answer: RegistryAnswer, question: str) -> RegistryUnavailable:
-    log.warning("registry_answer_unexpected", status=answer.status, to=question)
-    return RegistryUnavailable(
-        f"The member's registry answered {question} with status {answer.status}.",
-        advice="Check that registry.url is the address of a registry.",
     )

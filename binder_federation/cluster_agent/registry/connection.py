@@ -7,7 +7,6 @@ request itself are for the caller to understand.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +21,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from binder_federation.cluster_agent.registry.answers import RegistryAnswer
 from binder_federation.cluster_agent.registry.authorizer import (
     CHECK_CREDENTIALS,
     Access,
@@ -43,24 +43,6 @@ MAX_BODY_BYTES = 8_000_000
 """Manifests and image configs are a few thousand; the protocol asks for 4 MiB at least."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryAnswer:
-    """An answer that was read whole."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
-    @property
-    def error_codes(self) -> frozenset[str]:
-        """The codes in an error's body: `MANIFEST_UNKNOWN`, `UNSUPPORTED`, …"""
-        try:
-            errors = json.loads(self.body)["errors"]
-            return frozenset(str(error.get("code", "")) for error in errors)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
