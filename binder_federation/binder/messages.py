@@ -33,6 +33,11 @@ class ImageRecord(_Message):
     """The affinity key of the repository it was made from."""
     tier: Tier = Tier.NODE
     size_bytes: Annotated[int, Field(ge=0)] = 0
+    nodes: Annotated[int, Field(ge=0)] = 0
+    """On how many of its machines, as far as the member knows."""
+    last_used: Annotated[float, Field(ge=0)] = 0.0
+    """When it was last launched there, to the hour (an image in use is not news each time);
+    seconds since the epoch, 0 if that is not known."""
 
 
 class LoadRecord(_Message):

@@ -68,7 +68,7 @@ class ExternalHub:
         return self._public_url.rstrip("/")
 
     async def start(self) -> None:
-        """Ask who we are. Raises `StackNotReady` when the hub is silent or lets us do too little."""
+        """Ask who we are. Raises `StackNotReady`: the hub is silent, or lets us do too little."""
         try:
             answer = await self._client.get(
                 f"{self.api_url}/user", headers={"Authorization": f"token {self.api_token}"}

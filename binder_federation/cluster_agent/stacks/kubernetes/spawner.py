@@ -85,8 +85,7 @@ class SessionPodSpawner(KubeSpawner):  # type: ignore[misc] # the library has no
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._delete(grace_seconds=0 if now else self.delete_grace_period)
-                while not has_ended(self._pod()):
-                    await asyncio.sleep(_LOOK_EVERY_SECONDS)
+                await self._wait_until_ended()
         except TimeoutError as error:
             raise SessionNotStopped(f"{self.pod_name} does not end.") from error
 
@@ -172,6 +171,12 @@ class SessionPodSpawner(KubeSpawner):  # type: ignore[misc] # the library has no
         except ApiException as error:
             if error.status != 404:
                 raise
+
+    async def _wait_until_ended(self) -> None:
+        while True:
+            if has_ended(self._pod()):
+                return
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _wait_until_it_answers(self, request: SessionRequest) -> str:
         loop = asyncio.get_running_loop()
