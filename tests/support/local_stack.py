@@ -72,7 +72,7 @@ class HubClient:
         self.hub = hub
         self.client = client
 
-    async def launch(self, image: str, **options: str) -> Session:
+    async def launch(self, image: str, **options: object) -> Session:
         """Make a user, start its server, follow the progress to its end."""
         user = f"demo-{secrets.token_hex(4)}"
         token = secrets.token_hex(16)

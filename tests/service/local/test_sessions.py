@@ -15,12 +15,15 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
+from binder_federation.cluster_agent.hub_models import HANDED_OUT_GROUP
 from binder_federation.cluster_agent.stacks.base import Image
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
 from binder_federation.cluster_agent.stacks.local.folders import StackFolders
 from binder_federation.cluster_agent.stacks.local.session_files import SessionFolder
 from binder_federation.cluster_agent.stacks.local.stack import LocalStack
 from binder_federation.cluster_agent.stacks.local.sweep import SESSION_MARK
+from binder_federation.cluster_agent.warm.handouts import HandOuts
 from binder_federation.runtime.processes import OWNER_MARK, hold_marked_processes
 from tests.service.local.conftest import make_state_dir
 from tests.support.eventually import eventually
@@ -92,6 +95,26 @@ async def test_a_session_from_start_to_end(place: Place) -> None:
     assert place.processes(session) == []
     assert not place.session(session).path.exists()
     assert await place.hub.users() == []
+
+
+async def test_the_hub_remembers_which_warm_server_was_handed_out(place: Place) -> None:
+    hub = HubApi(
+        client=place.hub.client,
+        hub=place.stack.hub,
+        policy=RetryPolicy(retries=0, first_seconds=1.0),
+    )
+    deadline = asyncio.get_running_loop().time() + 60
+    session = await place.hub.launch(place.image.reference, warm=True)
+    (before,) = await hub.users(deadline=deadline)
+    assert before.is_waiting_warm, "an agent that starts anew can tell"
+    handouts = HandOuts(hub=hub)
+    assert await handouts.record(session.user), "the agent may write it down, group or no group"
+    assert await handouts.record(session.user), "and twice is no error"
+    (after,) = await hub.users(deadline=deadline)
+    assert after.groups == (HANDED_OUT_GROUP,)
+    assert not after.is_waiting_warm
+    await place.hub.stop(session)
+    assert not await handouts.record(session.user), "who is gone cannot be given anything"
 
 
 async def test_only_the_token_opens_it(place: Place) -> None:
