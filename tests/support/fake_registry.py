@@ -59,6 +59,8 @@ class FakeRegistry:
         self.token_seconds: float | None = 300.0
         self.granted = {"pull", "push", "delete"}
         """What the member may do."""
+        self.delete_action = "delete"
+        """What a token must allow for a deletion; some want `*`."""
         self.challenge: str | None = None
         """`WWW-Authenticate`, when it is not the usual one."""
         self.retry_after = "0"
@@ -128,9 +130,10 @@ class FakeRegistry:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
-    def _guarded(self, operation: str, action: str, handler: Handler) -> Handler:
+    def _guarded(self, operation: str, usual_action: str, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             self.calls[operation] += 1
+            action = self.delete_action if usual_action == "delete" else usual_action
             failure = self._planned(operation)
             if failure is not None:
                 return failure

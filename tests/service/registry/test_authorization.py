@@ -7,8 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from binder_federation.cluster_agent.registry.authorizer import Access, Authorizer
+from binder_federation.cluster_agent.registry.credentials.base import RegistryLogin
+from binder_federation.cluster_agent.registry.credentials.static import StaticCredentials
 from binder_federation.cluster_agent.registry.errors import RegistryDenied, RegistryUnavailable
-from tests.support.fake_registry import FakeRegistry
+from tests.support.fake_registry import NAME, PASSWORD, USERNAME, FakeRegistry
 from tests.support.registry_clients import LOGIN, Clock, make_client
 from tests.support.registry_contract import image_of, soon, tag_of
 
@@ -78,6 +81,14 @@ async def test_a_token_that_allows_too_little_is_denied(
     assert TAG in registry.tags
 
 
+async def test_a_scope_of_the_registrys_own_is_asked_for(
+    registry: FakeRegistry, http: httpx.AsyncClient
+) -> None:
+    registry.delete_action = "*"
+    registry.granted = {"pull", "delete", "*"}
+    assert await make_client(registry, http).delete(TAG, deadline=soon()) is True
+
+
 @pytest.mark.parametrize("auth", ["token", "basic"])
 async def test_a_wrong_password_is_denied_and_not_tried_again(
     http: httpx.AsyncClient, auth: str
@@ -142,6 +153,24 @@ async def test_a_strange_token_server_is_not_shown_our_password(
     registry.challenge = f'Bearer realm="{realm}",service="s"'
     with pytest.raises(RegistryDenied, match="https"):
         await make_client(registry, http).list_tags(deadline=soon())
+
+
+async def test_a_token_server_in_the_clear_is_not_shown_the_password_of_a_safe_registry(
+    registry: FakeRegistry, http: httpx.AsyncClient
+) -> None:
+    authorizer = Authorizer(
+        name=NAME,
+        api_url="https://registry.example.org",
+        client=http,
+        credentials=StaticCredentials(login=RegistryLogin(USERNAME, PASSWORD)),
+        timeout_seconds=5,
+        clock=Clock(),
+    )
+    wanted = {"WWW-Authenticate": f'Bearer realm="{registry.token_url}/token"'}
+    authorizer.learn(httpx.Response(401, headers=wanted), Access.PULL, None)
+    with pytest.raises(RegistryDenied, match="https"):
+        await authorizer.authorization(Access.PULL)
+    assert registry.calls["token"] == 0
 
 
 async def test_a_challenge_that_nobody_knows(
