@@ -131,18 +131,21 @@ class Launches:
         found = "Found built image" if was_there else "Built image"
         emit(Event(Phase.BUILT, f"{found}, launching...\n", {"imageName": image.reference}))
         emit(Event(Phase.LAUNCHING, "Launching server...\n"))
-        self._warm.note_launch(image.key, spec, options)
-        server = None if added else await self._warm_server(place, image)
+        if not added:  # else its server is like no other
+            self._warm.note_launch(image.key, spec, options)
+        server = await self._warm_server(place, image, may_take=not added)
         if server is None:
             options = replace(options, further={**options.further, **added})
             server = await self._launcher.launch(place, options, emit)
         emit(_ready_event(server, options))
         return server.user
 
-    async def _warm_server(self, place: Place, image: Image) -> RunningServer | None:
+    async def _warm_server(
+        self, place: Place, image: Image, *, may_take: bool
+    ) -> RunningServer | None:
         """A server that waits; or None, and there is room to start one."""
         try:
-            server = await self._warm.take(image.key, place)
+            server = await self._warm.take(image.key, place) if may_take else None
             if server is None:
                 await self._warm.make_room(image.key)
         except BaseException:

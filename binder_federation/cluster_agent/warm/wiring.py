@@ -75,13 +75,10 @@ def make_pool(
 
 
 def make_rules(settings: AgentSettings) -> WarmRules:
-    """The settings as the core's rules.
-
-    A hook looks at each visitor before a server starts: with one there are no warm servers.
-    """
+    """The settings as the core's rules."""
     warm = settings.warm
     return WarmRules(
-        is_on=warm.enabled and not settings.launch.pre_launch_hook,
+        is_on=warm.enabled,
         share=warm.share,
         free_share=warm.free_share,
         most_per_image=warm.most_per_image,
