@@ -2,7 +2,7 @@
 
 repo2docker loads an image only when it also runs it. Here an image that is not pushed
 is always loaded, whatever driver buildx has. Everything that builds ends with this
-process. `buildx_arguments` is the command line, apart, so that it can be looked at.
+process. The command line is made in `buildx.py`.
 """
 
 import os
@@ -16,38 +16,8 @@ from typing import IO, Any
 from repo2docker.docker import DockerEngine
 from repo2docker.utils import execute_cmd
 
+from binder_federation.cluster_agent.stacks.repo2docker.buildx import buildx_arguments
 from binder_federation.runtime.processes import die_with_parent
-
-
-def buildx_arguments(
-    *,
-    context: str,
-    tag: str,
-    is_pushed: bool,
-    builder: str = "",
-    dockerfile: str = "",
-    platform: str = "",
-    buildargs: Mapping[str, str] | None = None,
-    labels: Mapping[str, str] | None = None,
-    cache_from: Sequence[str] = (),
-    extra: Sequence[str] = (),
-) -> list[str]:
-    """`buildx build …`: what follows the engine's program on the command line.
-
-    `builder` names a builder other than the engine's own.
-    """
-    result = "--push" if is_pushed else "--load"
-    arguments = ["buildx", "build", "--progress", "plain", result]
-    named = {"--builder": builder, "--file": dockerfile, "--tag": tag, "--platform": platform}
-    for option, value in named.items():
-        if value:
-            arguments += [option, value]
-    for option, values in (("--build-arg", buildargs), ("--label", labels)):
-        for name, value in (values or {}).items():
-            arguments += [option, f"{name}={value}"]
-    for source in cache_from:
-        arguments += ["--cache-from", source]
-    return [*arguments, *extra, context]
 
 
 class LoadingEngine(DockerEngine):  # type: ignore[misc] # the library has no types

@@ -5,7 +5,6 @@ quote them when they are wrong. A link there to the registry's credentials would
 them to whoever made the repository.
 """
 
-import os
 from pathlib import Path
 
 from binder_federation.binder.errors import BuildFailed
@@ -33,9 +32,9 @@ def _check_folder(folder: Path, root: Path, checkout: Path) -> None:
     _refuse_escape(folder, root, checkout)
     if not folder.is_dir():
         return
-    for entry in os.scandir(folder):
-        if entry.is_symlink():
-            _refuse_escape(Path(entry.path), root, checkout)
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            _refuse_escape(path, root, checkout)
 
 
 def _refuse_escape(path: Path, root: Path, checkout: Path) -> None:

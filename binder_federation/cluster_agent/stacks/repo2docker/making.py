@@ -12,6 +12,7 @@ from pathlib import Path
 
 from binder_federation.binder.errors import BuildFailed, MemberBuildFailed
 from binder_federation.cluster_agent.stacks.host.tool_runs import ToolResult, run_tool
+from binder_federation.cluster_agent.stacks.repo2docker.buildx import BUILDER, builder_command
 from binder_federation.cluster_agent.stacks.repo2docker.docker_config import (
     given_config,
     write_docker_config,
@@ -26,7 +27,6 @@ from binder_federation.cluster_agent.stacks.repo2docker.maker_order import (
 )
 from binder_federation.cluster_agent.stacks.repo2docker.order import BuildOrder
 
-_BUILDER = "remote"
 _KEPT = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION")
 
 
@@ -115,11 +115,6 @@ class Making:
         }
 
 
-def builder_command(address: str) -> list[str]:
-    """The command that tells buildx of the BuildKit at `address`."""
-    return ["docker", "buildx", "create", "--driver", "remote", "--name", _BUILDER, address]
-
-
 def maker_document(order: BuildOrder, checkout: Path) -> str:
     """What `maker.py` is told: the order without its secrets."""
     return MakerOrder(
@@ -138,6 +133,6 @@ def maker_document(order: BuildOrder, checkout: Path) -> str:
         user_id=order.user_id,
         buildx_args=order.buildx_args,
         traits=order.traits,
-        builder=_BUILDER if order.buildkit_address else "",
+        builder=BUILDER if order.buildkit_address else "",
         is_pushed=order.push == "buildkit",
     ).model_dump_json()
