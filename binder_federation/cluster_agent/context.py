@@ -13,6 +13,7 @@ from binder_federation.binder.messages import LoadRecord
 from binder_federation.binder.providers import ProviderMetrics, make_providers
 from binder_federation.binder.providers.base import RepoProvider
 from binder_federation.binder.resolver import MemoryRefCache, Resolver
+from binder_federation.cluster_agent import housekeeping
 from binder_federation.cluster_agent.activity import Activity
 from binder_federation.cluster_agent.admission import Admission
 from binder_federation.cluster_agent.builds import Builds
@@ -140,7 +141,12 @@ def _wire(
         room=lambda: stack.room,
     )
     launcher = Launcher(
-        hub=hub, sessions=sessions, removals=removals, settings=settings.launch, metrics=metrics
+        hub=hub,
+        sessions=sessions,
+        removals=removals,
+        settings=settings.launch,
+        metrics=metrics,
+        on_full=lambda: housekeeping.note_full(stack=stack, sessions=sessions),
     )
     activity = Activity(hub=hub, sessions=sessions)
     warm = make_pool(

@@ -16,3 +16,10 @@ def make_housekeeping(*, stack: Stack, sessions: Sessions) -> Callable[[], Await
         sessions.note_room(stack.room.sessions)
 
     return tidy
+
+
+def note_full(*, stack: Stack, sessions: Sessions) -> None:
+    """The cluster refused a server for want of room: no further launches until it is known
+    better (mybinder.org, 2022-06-02: a quota that nobody knew of, launches failed for hours)."""
+    stack.note_full()
+    sessions.note_room(stack.room.sessions)

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from binder_federation.binder.errors import LaunchFailed
+from binder_federation.binder.errors import LaunchFailed, QuotaExceeded
 from binder_federation.binder.events import Event, Phase
 from binder_federation.cluster_agent.builds import ordinal
 from binder_federation.cluster_agent.hub_api import HubApi, HubUnavailable
@@ -23,7 +23,9 @@ from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.removal import Removals
 from binder_federation.cluster_agent.sessions import Place, Sessions
 from binder_federation.cluster_agent.slots import FairSlots
+from binder_federation.cluster_agent.stacks.containers.refusals import is_for_want_of_room
 from binder_federation.config.agent import AgentLaunchSettings
+from binder_federation.runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,7 @@ ANSWER_FIRST_PAUSE_SECONDS = 0.05
 ANSWER_MAX_PAUSE_SECONDS = 1.0
 PROGRESS_PAUSE_SECONDS = 0.5
 MESSAGE_LENGTH = 1000
+FULL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +86,15 @@ class Launcher:
         removals: Removals,
         settings: AgentLaunchSettings,
         metrics: AgentMetrics,
+        on_full: Callable[[], None],
     ) -> None:
+        """`on_full` is told when the cluster refuses a server for want of room."""
         self._hub = hub
         self._sessions = sessions
         self._removals = removals
         self._settings = settings
         self._metrics = metrics
+        self._on_full = on_full
         self._slots = FairSlots(slots=settings.concurrent)
 
     @property
@@ -167,15 +173,26 @@ class Launcher:
                     log.warning(
                         "spawn_failed", user=name, message=progress.message[:MESSAGE_LENGTH]
                     )
-                    raise LaunchFailed(
-                        "The server did not start.",
-                        advice="Another try often succeeds, at another member all the more.",
-                    )
+                    raise self._failure_of(progress.message)
                 if progress.ready:
                     return True
                 if progress.message:
                     emit(Event(Phase.LAUNCHING, f"{progress.message[:MESSAGE_LENGTH]}\n"))
         return False
+
+    def _failure_of(self, message: str) -> ServiceError:
+        """What the hub's last words on a start mean. They are for the log: it may be anybody's."""
+        if is_for_want_of_room(message):
+            self._on_full()
+            return QuotaExceeded(
+                "This member's cluster has no room for another server just now.",
+                advice="Try again in a moment.",
+                retry_after_seconds=FULL_SECONDS,
+            )
+        return LaunchFailed(
+            "The server did not start.",
+            advice="Another try often succeeds, at another member all the more.",
+        )
 
     async def _wait_for_answer(self, name: str, token: str) -> None:
         """Until the server itself answers; the caller's deadline ends it."""

@@ -97,10 +97,13 @@ class Sessions:
         return replace(self._quota, sessions_per_repository=of_one, fitting=self._fitting)
 
     def known_users(self) -> frozenset[str] | None:
-        """The hub's users and those whose launch is under way; None while the hub is silent."""
+        """Whom a server may belong to: the hub's users who have one, and those whose launch is
+        under way; None while the hub is silent. (A hub that ended half way through a start
+        remembers the user, not the server.)"""
         if not self._is_known:
             return None
-        return frozenset({user.name for user in self._users} | self._places.keys())
+        with_server = {user.name for user in self._users if user.server is not None}
+        return frozenset(with_server | self._places.keys())
 
     def hold_warm(self, name: str, repository: str, *, image: str) -> Place:
         """Take a place for a server without a visitor; the pool knows how many there may be."""

@@ -58,6 +58,8 @@ class FakeHub:
         self.starts_by_themselves = True
         """Otherwise a server starts when the test calls `finish`."""
         self.progress_messages = ["Server requested", "Spawning server..."]
+        self.failure = "secret detail"
+        """Why starts fail, in the hub's words."""
         self.answers = asyncio.Event()
         """Servers answer while this is set; the hub calls them ready before that."""
         self.answers.set()
@@ -231,7 +233,7 @@ class FakeHub:
         else:
             await _send(
                 response,
-                {"progress": 100, "failed": True, "message": "Spawn failed: secret detail"},
+                {"progress": 100, "failed": True, "message": f"Spawn failed: {self.failure}"},
             )
         return response
 

@@ -118,6 +118,9 @@ class FakeStack:
     async def checks(self) -> Sequence[CheckRecord]:
         return self.check_results
 
+    def note_full(self) -> None:
+        self.room = Room(sessions=0)
+
     async def tidy(self, *, known_users: frozenset[str] | None) -> None:
         self.tidied_for.append(known_users)
 

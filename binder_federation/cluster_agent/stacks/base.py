@@ -141,6 +141,9 @@ class Stack(Protocol):
     def room(self) -> Room:
         """As last read by `tidy`, or learned from a refusal since."""
 
+    def note_full(self) -> None:
+        """The cluster refused a server for want of room: `room` says so for a while."""
+
     async def tidy(self, *, known_users: frozenset[str] | None) -> None:
         """One pass, every few seconds: read what room there is; remove what nobody owns.
 

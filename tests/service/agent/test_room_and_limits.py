@@ -11,6 +11,7 @@ from binder_federation.cluster_agent.hooks import LaunchRefused, PreLaunch
 from binder_federation.cluster_agent.housekeeping import make_housekeeping
 from binder_federation.cluster_agent.stacks.base import Room
 from tests.support.agent_server import SHA, AgentServer, running_agent
+from tests.support.eventually import eventually
 from tests.support.fake_stack import FakeStack
 
 PATTERNS = [
@@ -105,3 +106,22 @@ async def test_an_image_that_is_prepared_is_brought_near() -> None:
         assert not stack.hub.servers
         await agent.launch(f"gh/owner/name/{SHA}")
         assert len(stack.images.brought_near) == 1, "a launch pulls what it needs itself"
+
+
+async def test_a_start_that_finds_no_room_makes_the_member_full_not_broken() -> None:
+    stack = FakeStack()
+    stack.hub.starts_by_themselves = False
+    stack.hub.failure = 'pods "jupyter-x" is forbidden: exceeded quota: pods, used: pods=9'
+    async with running_agent(stack) as agent, asyncio.TaskGroup() as group:
+        following = group.create_task(agent.launch())
+
+        async def is_starting() -> bool:
+            return bool(stack.hub.servers)
+
+        await eventually(is_starting, what="the server to start")
+        stack.hub.finish(failed=True)
+        seen = await following
+        assert seen.last.fields["code"] == "pod_quota"
+        assert "forbidden" not in seen.text, "the hub's words are for the log"
+        assert stack.room.sessions == 0, "the stack knows that its cluster is full"
+        assert agent.context.sessions.capacity < 50, "so does the federation, from the next report"

@@ -162,6 +162,9 @@ class DockerStack:
             return Room(can_build=False, reason=f"The disk is nearly full: {self._free()}")
         return Room()
 
+    def note_full(self) -> None:
+        """Never: an engine has no quota, it starts containers until they fail."""
+
     async def tidy(self, *, known_users: frozenset[str] | None) -> None:
         """Read the disk, keep the login fresh, remove containers that nobody has."""
         if self._info is None:

@@ -132,6 +132,9 @@ class LocalStack:
             return Room(can_build=False, reason=f"The disk is nearly full: {free / 1e9:.1f} GB.")
         return Room()
 
+    def note_full(self) -> None:
+        """Never: this machine starts processes until they fail."""
+
     async def tidy(self, *, known_users: frozenset[str] | None) -> None:
         """Remove what is left of sessions that the hub knows no more: it was killed, say."""
         if known_users is not None:
