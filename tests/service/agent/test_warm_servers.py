@@ -12,6 +12,7 @@ from tests.support.agent_server import PATH, SHA, AgentServer, running_agent
 from tests.support.eventually import eventually
 from tests.support.fake_hub import FakeHub, FakeServer
 from tests.support.fake_stack import FakeStack
+from tests.support.report_receiver import ReportReceiver
 from tests.support.warm_agents import pool_of, until_warm, user_of, warm_servers, was_warm
 
 OTHER = f"gh/owner/other/{SHA}"
@@ -284,3 +285,23 @@ async def test_waiting_is_no_idleness_and_the_visitor_has_the_whole_time() -> No
             return hub.activity[name] > while_waiting
 
         await eventually(is_noted, what="the hand-out to count as activity")
+
+
+async def test_the_federation_hears_of_them_at_once_and_apart_from_the_load() -> None:
+    async with (
+        ReportReceiver() as receiver,
+        running_agent(
+            warm=pool_of(2), federation_url=receiver.url, report_every_seconds=3600
+        ) as agent,
+    ):
+        await agent.launch()
+        await until_warm(agent, 2)
+
+        async def is_told() -> bool:
+            return sum(each.servers for each in receiver.reports[-1].warm) == 2
+
+        await eventually(is_told, what="a report of two warm servers, long before its turn")
+        report = receiver.reports[-1]
+        assert (report.load.running + report.load.pending, report.load.warm) == (1, 2)
+        held = {image.key for each in receiver.reports for image in each.images}
+        assert {each.key for each in report.warm} == held, "they are of the image that was launched"
