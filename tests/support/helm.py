@@ -1,11 +1,13 @@
-"""The agent's chart in Helm's hands: rendered to objects, or installed for a test."""
+"""The agent's chart in Helm's hands: rendered to objects, linted, refused.
+
+`helm_member.py` installs it.
+"""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,7 @@ class HelmRefused(Exception):
 class Rendered:
     """The objects that a chart makes."""
 
+    text: str
     objects: Sequence[Json]
 
     def all(self, kind: str) -> list[Json]:
@@ -91,29 +94,12 @@ def render(
         f"--kube-version={kube_version}", *(f"--api-versions={api}" for api in apis),
         values=values,
     )  # fmt: skip
-    return Rendered([each for each in yaml.safe_load_all(text) if each])
+    return Rendered(text, [each for each in yaml.safe_load_all(text) if each])
 
 
 def lint(values: Mapping[str, Any]) -> str:
     """What `helm lint` says. Raises `HelmRefused`."""
     return run_helm("lint", str(CHART), "--strict", "--values=-", values=values)
-
-
-@contextmanager
-def installed(
-    values: Mapping[str, Any], *, namespace: str, seconds: int, kubeconfig: str
-) -> Iterator[str]:
-    """The release, ready, in a namespace that goes with it; yields Helm's notes."""
-    cluster = (f"--namespace={namespace}", f"--kubeconfig={kubeconfig}")
-    try:
-        yield run_helm(
-            "install", RELEASE, str(CHART), *cluster, "--create-namespace", "--values=-",
-            "--wait", f"--timeout={seconds}s", values=values, seconds=seconds + SECONDS,
-        )  # fmt: skip
-    finally:
-        run_helm(
-            "uninstall", RELEASE, *cluster, "--wait", "--ignore-not-found", seconds=3 * SECONDS
-        )
 
 
 def run_helm(
