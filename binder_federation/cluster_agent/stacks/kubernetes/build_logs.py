@@ -7,7 +7,6 @@ by the pod and the registry (an incident of 2019-02-20: the endpoint of logs was
 so was every build).
 """
 
-import asyncio
 from dataclasses import dataclass, field
 
 import structlog
@@ -98,7 +97,6 @@ class BuildLog:
                     return True
         except ClusterError as error:
             self._note_loss(error)
-            return False
         finally:
             await lines.aclose()
         return had_ended
@@ -120,13 +118,6 @@ class BuildLog:
     def _pause(self, _state: RetryCallState) -> float:
         pause: float = _FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 10)
         return min(pause, _LONGEST_PAUSE_SECONDS)
-
-
-async def finish(build_log: BuildLog, task: asyncio.Task[None], *, within_seconds: float) -> None:
-    """Give the reader so long for what is still to come, then end it."""
-    build_log.note_end()
-    await asyncio.wait([task], timeout=within_seconds)
-    task.cancel()
 
 
 def _sortable(time: str) -> str:

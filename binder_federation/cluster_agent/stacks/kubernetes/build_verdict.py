@@ -120,6 +120,11 @@ def judge_end(pod: Json, told: Line | None, events: Sequence[Json] = ()) -> Buil
     return MemberBuildFailed(f"The build ended{code} and did not say why.")
 
 
+def judge_line(told: Line) -> Built | ServiceError:
+    """What the process's last line says, by itself."""
+    return _told_failure(told) or _built(told)
+
+
 def judge_deleted(told: Line | None, pod: Json | None = None) -> Built | ServiceError:
     """What a pod came to that is not there any more (or is being deleted).
 

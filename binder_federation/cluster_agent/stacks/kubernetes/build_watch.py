@@ -10,11 +10,12 @@ from contextlib import aclosing
 
 from binder_federation.binder.errors import MemberBuildFailed
 from binder_federation.cluster_agent.stacks.base import BuildProgress
-from binder_federation.cluster_agent.stacks.kubernetes.build_logs import BuildLog, finish
+from binder_federation.cluster_agent.stacks.kubernetes.build_logs import BuildLog
 from binder_federation.cluster_agent.stacks.kubernetes.build_verdict import (
     Built,
     judge_deleted,
     judge_end,
+    judge_line,
     judge_start,
     judge_wait,
 )
@@ -32,6 +33,8 @@ from binder_federation.runtime.errors import ServiceError
 
 LOG_SECONDS = 5.0
 """What the pod's log still brings after its end is waited for so long."""
+END_SECONDS = 5.0
+"""So long after the process's last line the pod should have ended; what it said counts anyway."""
 _EVENTS_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
 """A pod that does not begin is looked into (its events) so often."""
@@ -56,15 +59,28 @@ class BuildWatch:
             return early
         async with asyncio.TaskGroup() as group:
             reader = group.create_task(self._log.follow(), name=f"log-of-{self._name}")
-            is_there = await self._wait_for_end(deadline)
-            await finish(self._log, reader, within_seconds=LOG_SECONDS)
+            end = group.create_task(self._wait_for_end(deadline), name=f"end-of-{self._name}")
+            await asyncio.wait([reader, end], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([end], timeout=END_SECONDS)
+            if end.done():
+                self._log.note_end()
+                await asyncio.wait([reader], timeout=LOG_SECONDS)
+            end.cancel()
+            reader.cancel()
+        is_there = None if end.cancelled() else end.result()
         if isinstance(is_there, ClusterError):
             raise is_there
+        return await self._judge(is_there=is_there is not False)
+
+    async def _judge(self, *, is_there: bool) -> Built | ServiceError:
+        told = self._log.last
         if not is_there:
-            return judge_deleted(self._log.last, self._pod)
-        if not has_ended(self._pod):
-            return MemberBuildFailed("The build took too long.")
-        return judge_end(self._pod, self._log.last, await self._events())
+            return judge_deleted(told, self._pod)
+        if has_ended(self._pod):
+            return judge_end(self._pod, told, await self._events())
+        if is_being_deleted(self._pod):
+            return judge_deleted(told)
+        return judge_line(told) if told else MemberBuildFailed("The build took too long.")
 
     @property
     def pod(self) -> Json:
