@@ -23,6 +23,11 @@ async def answers(seen: StreamSeen) -> bool:
 async def run_code(seen: StreamSeen, code: str, *, seconds: float = 60) -> str:
     """What `code` prints in a new kernel of the session."""
     url, token = str(seen.last.fields["url"]), str(seen.last.fields["token"])
+    return await run_code_at(url, token, code, seconds=seconds)
+
+
+async def run_code_at(url: str, token: str, code: str, *, seconds: float = 60) -> str:
+    """What `code` prints in a new kernel of the server at `url`, which ends in `/`."""
     headers = {"Authorization": f"token {token}"}
     async with asyncio.timeout(seconds), aiohttp.ClientSession(headers=headers) as session:
         async with session.post(f"{url}api/kernels") as made:

@@ -26,6 +26,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.quantities import (
     read_quantity,
     total_requests,
 )
+from binder_federation.cluster_agent.stacks.kubernetes.reserved import with_guarantees
 from binder_federation.config.resources import ResourceSettings
 
 Json = dict[str, Any]
@@ -50,9 +51,10 @@ class Seen:
 
 def demand_of(resources: ResourceSettings, disk_request: str, disk_limit: str) -> dict[str, float]:
     """What one more server counts for in a quota, by the quota's own names."""
+    kept = with_guarantees(resources)
     requests = {
-        "cpu": resources.cpu_guarantee or resources.cpu_limit or 0.0,
-        "memory": _bytes(resources.memory_guarantee or resources.memory_limit),
+        "cpu": kept.cpu_guarantee or 0.0,
+        "memory": _bytes(kept.memory_guarantee),
         "ephemeral-storage": read_quantity(disk_request or 0),
     }
     limits = {

@@ -21,6 +21,7 @@ from binder_federation.cluster_agent.stacks.containers.refusals import NO_ROOM
 from binder_federation.cluster_agent.stacks.containers.server_command import server_command
 from binder_federation.cluster_agent.stacks.containers.session_resources import read_resources
 from binder_federation.cluster_agent.stacks.kubernetes.pod_start import PodStart, has_ended
+from binder_federation.cluster_agent.stacks.kubernetes.reserved import with_guarantees
 from binder_federation.cluster_agent.stacks.managed_hub.session_request import (
     SessionRequest,
     read_session_request,
@@ -132,13 +133,13 @@ class SessionPodSpawner(KubeSpawner):  # type: ignore[misc] # the library has no
         usual = ResourceSettings.model_validate(self.resources)
         try:
             request = read_session_request(self.user_options)
-            resources = read_resources(self.user_options, usual)
+            resources = with_guarantees(read_resources(self.user_options, usual))
         except ValueError as error:
             raise SessionNotStarted(f"The launch request is not valid: {error}") from error
         self._request = request
         self.image = request.image
         self.mem_limit = resources.memory_limit or None
-        self.mem_guarantee = resources.memory_guarantee or None
+        self.mem_guarantee = resources.memory_guarantee
         self.cpu_limit, self.cpu_guarantee = resources.cpu_limit, resources.cpu_guarantee
         self.cmd = server_command(
             port=self.port, base_url=self.server.base_url, may_be_root=self.may_be_root

@@ -55,6 +55,13 @@ def test_init_containers_count_once() -> None:
     assert requests_of(pod) == {"cpu": 2, "memory": 3 << 30, "ephemeral-storage": 0}
 
 
+def test_a_limit_alone_reserves_next_to_nothing() -> None:
+    demand = demand_of(ResourceSettings(cpu_limit=2, memory_guarantee=""), "", "")
+    assert 0 < demand["requests.cpu"] < 0.1
+    assert 0 < demand["requests.memory"] < 100e6
+    assert demand["limits.cpu"] == 2
+
+
 @pytest.mark.parametrize(
     ("quotas", "fits"),
     [
