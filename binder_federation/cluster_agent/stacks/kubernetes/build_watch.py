@@ -20,7 +20,10 @@ from binder_federation.cluster_agent.stacks.kubernetes.build_verdict import (
     judge_wait,
 )
 from binder_federation.cluster_agent.stacks.kubernetes.client import KubernetesApi
-from binder_federation.cluster_agent.stacks.kubernetes.errors import ClusterError
+from binder_federation.cluster_agent.stacks.kubernetes.errors import (
+    ClusterError,
+    ClusterUnavailable,
+)
 from binder_federation.cluster_agent.stacks.kubernetes.pods import (
     Json,
     has_ended,
@@ -94,12 +97,26 @@ class BuildWatch:
         while not (has_started(self._pod) or has_ended(self._pod)):
             if loop.time() >= until:
                 return judge_wait(self._pod, await self._events(), self._starting_seconds)
-            if not await self._watch(until=min(loop.time() + _LOOK_SECONDS, until), for_start=True):
+            if not await self._look(until):
                 return judge_deleted(None, self._pod)
             failure = judge_start(self._pod, await self._events_of_waiting())
             if failure is not None:
                 return failure
         return None
+
+    async def _look(self, until: float) -> bool:
+        """Wait for news of its start, for a while; whether it is still there.
+
+        Raises `ClusterUnavailable` when the cluster does not answer until `until`.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            pause_over = min(loop.time() + _LOOK_SECONDS, until)
+            try:
+                return await self._watch(until=pause_over, for_start=True)
+            except ClusterUnavailable:
+                if loop.time() >= until:
+                    raise
 
     async def _wait_for_end(self, deadline: float) -> bool | ClusterError:
         """Until it ended, or the deadline; whether it is still there. What is wrong with the

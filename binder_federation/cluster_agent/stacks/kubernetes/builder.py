@@ -20,39 +20,24 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_expo
 from binder_federation.binder.errors import BuildFailed, MemberBuildFailed
 from binder_federation.binder.events import Phase
 from binder_federation.cluster_agent.core.image_names import image_tag
-from binder_federation.cluster_agent.registry.credentials.base import (
-    Credentials,
-    docker_config_json,
-)
+from binder_federation.cluster_agent.registry.credentials.base import Credentials
 from binder_federation.cluster_agent.registry.errors import RegistryError
 from binder_federation.cluster_agent.registry.inventory import RegistryImage, RegistryImages
 from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image, Room
 from binder_federation.cluster_agent.stacks.kubernetes.build_leftovers import choose_leftovers
-from binder_federation.cluster_agent.stacks.kubernetes.build_pod import (
-    BuildPod,
-    choose_node,
-    make_pod,
-    make_secret,
-    secret_of,
-)
+from binder_federation.cluster_agent.stacks.kubernetes.build_pod import BuildPod
+from binder_federation.cluster_agent.stacks.kubernetes.build_pods import BuildPods, FoundPod
 from binder_federation.cluster_agent.stacks.kubernetes.build_verdict import Built
 from binder_federation.cluster_agent.stacks.kubernetes.build_watch import BuildWatch
 from binder_federation.cluster_agent.stacks.kubernetes.client import KubernetesApi
-from binder_federation.cluster_agent.stacks.kubernetes.errors import (
-    AlreadyThere,
-    ClusterError,
-    ClusterFull,
-)
+from binder_federation.cluster_agent.stacks.kubernetes.errors import ClusterError, ClusterFull
 from binder_federation.cluster_agent.stacks.kubernetes.labels import Component, selector_of
 from binder_federation.cluster_agent.stacks.kubernetes.pods import (
-    Json,
     has_ended,
-    has_started,
-    is_being_deleted,
     name_of,
     uid_of,
 )
-from binder_federation.cluster_agent.stacks.repo2docker.order import BuildOrder, order_json
+from binder_federation.cluster_agent.stacks.repo2docker.order import BuildOrder
 from binder_federation.cluster_agent.stacks.repo2docker.ordering import make_order
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.errors import ServiceError
@@ -61,11 +46,7 @@ log = structlog.get_logger(__name__)
 
 _SPARE_SECONDS = 150.0
 """The pod's own deadline comes first: it ends everything, and says so better."""
-_CLEAR_SECONDS = 60.0
-_DELETE_SECONDS = 10.0
-_NODES_SECONDS = 5.0
 _REGISTRY_SECONDS = 10.0
-_REQUEST_SECONDS = 30.0
 
 
 class KubernetesBuilder:
@@ -87,9 +68,9 @@ class KubernetesBuilder:
     ) -> None:
         self._api = api
         self._settings = settings
-        self._pods = settings.kubernetes.build
+        self._build_settings = settings.kubernetes.build
+        self._pods = BuildPods(api=api, settings=settings, credentials=credentials)
         self._registry = registry
-        self._credentials = credentials
         self._clock = clock
         self._now = now
         self._refused_until = 0.0
@@ -126,95 +107,48 @@ class KubernetesBuilder:
 
     async def _build(self, plan: BuildPlan, progress: BuildProgress) -> Image:
         order = make_order(
-            plan, settings=self._settings, buildkit_address=self._pods.buildkit_address
+            plan, settings=self._settings, buildkit_address=self._build_settings.buildkit_address
         )
+        docker_config = await self._pods.docker_config()
+        progress.enter(Phase.WAITING, "Waiting for a machine that builds")
+        found = await self._ensure_pod(plan, order)
+        if not found.is_ours:
+            progress.log("It is being built already; watching that build.")
+        watch = BuildWatch(
+            api=self._api,
+            pod=found.pod,
+            progress=progress,
+            starting_seconds=self._build_settings.starting_seconds,
+        )
+        try:
+            await self._pods.hand_over(found.pod, order, docker_config)
+            outcome = await watch.follow(deadline=self._deadline(order))
+            image = await self._conclude(plan, order, outcome)
+        except asyncio.CancelledError:
+            if found.is_ours:
+                await self._pods.delete(found.pod)
+            raise
+        except ServiceError as error:
+            name = name_of(found.pod)
+            log.warning("build_pod_failed", pod=name, code=error.code, reason=error.message)
+            if not has_ended(watch.pod):
+                await self._pods.delete(found.pod)
+            raise
+        await self._pods.delete(found.pod)
+        return image
+
+    async def _ensure_pod(self, plan: BuildPlan, order: BuildOrder) -> FoundPod:
         build = BuildPod(
             key=plan.key,
             order=order,
             member=self._settings.name,
             nonce=secrets.token_hex(4),
-            node=await self._preferred_node(order.repository),
-        )
-        progress.enter(Phase.WAITING, "Waiting for a machine that builds")
-        pod = await self._ensure_pod(build, progress)
-        is_ours = secret_of(pod).endswith(build.nonce)
-        watch = BuildWatch(
-            api=self._api,
-            pod=pod,
-            progress=progress,
-            starting_seconds=self._pods.starting_seconds,
+            node=await self._pods.choose_node(order.repository),
         )
         try:
-            await self._hand_over(pod, order)
-            outcome = await watch.follow(deadline=self._deadline(order))
-            image = await self._conclude(plan, order, outcome)
-        except asyncio.CancelledError:
-            if is_ours:
-                await self._delete(pod)
-            raise
-        except ServiceError as error:
-            log.warning("build_pod_failed", pod=build.name, code=error.code, reason=error.message)
-            if not has_ended(watch.pod):
-                await self._delete(pod)
-            raise
-        await self._delete(pod)
-        return image
-
-    async def _preferred_node(self, repository: str) -> str:
-        """Where earlier builds of the repository left their layers."""
-        if not (self._pods.are_sticky and self._settings.kubernetes.may_read_nodes):
-            return ""
-        deadline = asyncio.get_running_loop().time() + _NODES_SECONDS
-        try:
-            nodes = await self._api.list_nodes(deadline=deadline)
-        except ClusterError as error:
-            log.info("nodes_unread", error=error.code)
-            return ""
-        return choose_node(nodes, repository, self._pods.node_selector)
-
-    async def _ensure_pod(self, build: BuildPod, progress: BuildProgress) -> Json:
-        """The pod that builds this image: a new one, or the one that does already."""
-        manifest = make_pod(build, self._pods, self._settings.isolation)
-        deadline = asyncio.get_running_loop().time() + _CLEAR_SECONDS + _REQUEST_SECONDS
-        while True:
-            try:
-                return await self._api.create_pod(manifest, is_repeated=True, deadline=deadline)
-            except AlreadyThere:
-                there = await self._api.read_pod(build.name, deadline=deadline)
-            except ClusterFull as error:
-                raise self._full() from error
-            if there is None:
-                continue
-            if not (has_ended(there) or is_being_deleted(there)):
-                progress.log("It is being built already; watching that build.")
-                return there
-            await self._clear(there)
-
-    async def _clear(self, pod: Json) -> None:
-        """Have the pod of an earlier build gone."""
-        name, uid = name_of(pod), uid_of(pod)
-        await self._api.delete_pod(name, uid=uid)
-        deadline = asyncio.get_running_loop().time() + _CLEAR_SECONDS
-        async for seen in self._api.watch_pods(name=name, deadline=deadline):
-            there = seen.pods.get(name)
-            if there is None or uid_of(there) != uid:
-                return
-        raise MemberBuildFailed(
-            "The pod of an earlier build of this image cannot be removed.",
-            advice=f"The cluster's operator looks at the pod {name}.",
-        )
-
-    async def _hand_over(self, pod: Json, order: BuildOrder) -> None:
-        """Have the pod's Secret there, whoever made the pod: its maker may have been killed."""
-        if has_started(pod):
-            return
-        login = None if self._pods.push_secret else await self._credentials.fetch()
-        config = docker_config_json(login, self._settings.registry.host) if login else "{}"
-        manifest = make_secret(pod, order_json(order), config)
-        try:
-            await self._api.create_secret(manifest, is_repeated=True)
-        except AlreadyThere:
-            return
+            return await self._pods.ensure(build)
+        except ClusterFull as error:
+            raise self._full() from error
 
     async def _conclude(
         self, plan: BuildPlan, order: BuildOrder, outcome: Built | ServiceError
@@ -261,16 +195,8 @@ class KubernetesBuilder:
             )
         return image
 
-    async def _delete(self, pod: Json) -> None:
-        """Delete the pod, and with it its Secret; what fails is left to `reap_builds`."""
-        deadline = asyncio.get_running_loop().time() + _DELETE_SECONDS
-        try:
-            await self._api.delete_pod(name_of(pod), uid=uid_of(pod), deadline=deadline)
-        except ClusterError as error:
-            log.warning("build_pod_left", pod=name_of(pod), error=error.code)
-
     def _full(self) -> MemberBuildFailed:
-        seconds = self._pods.refused_seconds
+        seconds = self._build_settings.refused_seconds
         self._refused_until = self._clock() + seconds
         return MemberBuildFailed(
             "The quota of this member's namespace has no place for a build.",
@@ -281,4 +207,5 @@ class KubernetesBuilder:
     def _deadline(self, order: BuildOrder) -> float:
         push = 0.0 if order.push == "no" else order.push_timeout_seconds
         now = asyncio.get_running_loop().time()
-        return now + self._pods.starting_seconds + order.timeout_seconds + push + _SPARE_SECONDS
+        started = now + self._build_settings.starting_seconds
+        return started + order.timeout_seconds + push + _SPARE_SECONDS
