@@ -18,7 +18,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kubernetes live unit check bench format constraints screenshots clean
+.PHONY: help run test test-kubernetes live unit check bench format constraints chart-schema screenshots clean
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -56,6 +56,10 @@ screenshots: $(INSTALLED_DEV)
 constraints: .venv/.made
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --upgrade \
 		--extra docker --extra kubernetes --extra ecr --extra plot --group dev --python-version 3.11 pyproject.toml -o constraints.txt
+
+# What `config` may hold in the agent's chart follows from its settings.
+chart-schema: $(INSTALLED_DEV)
+	@$(BIN)/python -m tests.support.chart_schema
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

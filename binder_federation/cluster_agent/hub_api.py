@@ -182,11 +182,11 @@ class HubApi:
     ) -> ServerStatus | None:
         """What the server itself answers with its token; None while it does not answer.
 
-        This goes through the proxy, as a browser will.
+        This goes through the proxy, as a browser will, if not by the same way to it.
         """
         try:
             response = await self._client.get(
-                f"{self.server_url(name)}api/status",
+                f"{self._hub.proxy_url}/user/{name}/api/status",
                 headers={"Authorization": f"token {token}"},
                 timeout=within_seconds,
                 follow_redirects=False,

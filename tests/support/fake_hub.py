@@ -96,6 +96,10 @@ class FakeHub:
         return f"{self.url}/hub/api"
 
     @property
+    def proxy_url(self) -> str:
+        return self.public_url
+
+    @property
     def public_url(self) -> str:
         return self.url
 

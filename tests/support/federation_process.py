@@ -45,9 +45,7 @@ class FederationProcess(FederationClient):
         async def are_so() -> bool:
             assert self.process.poll() is None, f"the federation ended:\n{self.log[-3000:]}"
             members = await self.members()
-            return all(
-                members[name]["state"] == state and members[name]["load"] for name in names
-            )
+            return all(members[name]["state"] == state and members[name]["load"] for name in names)
 
         await eventually(are_so, what=f"{', '.join(names)} to be {state}",
                          within_seconds=within_seconds)  # fmt: skip

@@ -14,6 +14,7 @@ import yaml
 from binder_federation.config.load import merged
 from tests.support.eventually import eventually
 from tests.support.kubectl import CallFailed, helm, kubectl, names, objects
+from tests.support.kubernetes_builds import engine_groups
 
 CHART = Path(__file__).parents[2] / "charts" / "cluster-agent"
 CREDENTIAL = "a-credential-for-tests-of-at-least-32-bytes"
@@ -153,7 +154,10 @@ async def helm_member(
             "build": {"slots": 2},
             "quota": {"sessions": 10},
             "resources": {"memory_guarantee": "64M", "memory_limit": "1G"},
-            "kubernetes": {"hub": {"public_url": member.hub_url}},
+            "kubernetes": {
+                "hub": {"public_url": member.hub_url},
+                "build": {"engine_groups": engine_groups()},
+            },
         },
     }
     file = values_folder / f"{namespace}.yaml"

@@ -6,10 +6,12 @@ gateway of Docker's own network.
 """
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_network
 
 
 def host_address() -> str:
@@ -17,7 +19,7 @@ def host_address() -> str:
     given = os.environ.get("BINDERFED_TEST_HOST", "")
     if given:
         return given
-    template = "{{(index .IPAM.Config 0).Gateway}}"
+    template = "{{json (index .IPAM.Config 0)}}"
     asked = subprocess.run(
         ["docker", "network", "inspect", "bridge", "--format", template],
         capture_output=True,
@@ -25,9 +27,13 @@ def host_address() -> str:
         timeout=30,
         check=False,
     )
-    address = asked.stdout.strip()
-    assert address, "BINDERFED_TEST_HOST must name the address at which pods reach this machine"
-    return address
+    assert asked.returncode == 0, (
+        "BINDERFED_TEST_HOST must name the address at which pods reach this machine"
+    )
+    network = json.loads(asked.stdout)
+    if network.get("Gateway"):
+        return str(network["Gateway"])
+    return str(next(ip_network(network["Subnet"]).hosts()))  # Docker's own choice
 
 
 class TcpGate:

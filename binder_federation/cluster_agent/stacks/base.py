@@ -104,6 +104,10 @@ class Hub(Protocol):
     def public_url(self) -> str:
         """Where users' browsers reach it, without a trailing `/`."""
 
+    @property
+    def proxy_url(self) -> str:
+        """Where the agent reaches the same: out and in again is not possible everywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Room:

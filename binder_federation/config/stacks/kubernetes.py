@@ -17,6 +17,9 @@ class KubernetesHubSettings(Section):
     """Where a managed hub's proxy listens."""
     public_url: HttpUrl | None = None
     """Where users' browsers reach the hub's proxy; needed in both modes."""
+    proxy_url: HttpUrl | None = None
+    """External: where the agent reaches the same proxy, if not at `public_url`
+    (`http://proxy-public`): each server is asked there before a visitor is sent to it."""
     api_url: HttpUrl | None = None
     """External: `http://hub:8081/hub/api`, as the agent reaches it."""
     api_token: SecretStr = SecretStr("")

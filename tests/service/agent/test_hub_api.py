@@ -29,7 +29,7 @@ class NonsenseHub:
     api_token = "x"
 
     def __init__(self, url: str) -> None:
-        self.api_url = self.public_url = url
+        self.api_url = self.public_url = self.proxy_url = url
 
 
 @pytest.mark.parametrize("body", ["<html>", "[1]", '{"items": 3}', '{"name": 3}'])

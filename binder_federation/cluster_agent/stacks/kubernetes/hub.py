@@ -49,6 +49,7 @@ class ExternalHub:
             )
         self._api_url = settings.api_url
         self._public_url = settings.public_url
+        self._proxy_url = settings.proxy_url or settings.public_url
         self._api_token = settings.api_token
         self._client = httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False)
 
@@ -66,6 +67,11 @@ class ExternalHub:
     def public_url(self) -> str:
         """Where users' browsers reach the hub's proxy."""
         return self._public_url.rstrip("/")
+
+    @property
+    def proxy_url(self) -> str:
+        """Where the agent reaches the hub's proxy."""
+        return self._proxy_url.rstrip("/")
 
     async def start(self) -> None:
         """Ask who we are. Raises `StackNotReady`: the hub is silent, or lets us do too little."""

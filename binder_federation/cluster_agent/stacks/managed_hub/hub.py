@@ -95,10 +95,10 @@ class ManagedHub:
     @property
     def public_url(self) -> str:
         """Where users' browsers reach the proxy."""
-        return self._plan.public_url.rstrip("/") or self._near_url
+        return self._plan.public_url.rstrip("/") or self.proxy_url
 
     @property
-    def _near_url(self) -> str:
+    def proxy_url(self) -> str:
         """The proxy's address on this machine."""
         host = self._current.public_host
         if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not listened on
@@ -135,7 +135,7 @@ class ManagedHub:
         self._bound_log()
         hub, proxy = await asyncio.gather(
             self._answers(f"{self.api_url}/health"),
-            self._answers(f"{self._near_url}/hub/api/health"),
+            self._answers(f"{self.proxy_url}/hub/api/health"),
         )
         return (
             CheckRecord(
@@ -242,7 +242,7 @@ class ManagedHub:
     async def _wait_until_well(self, process: asyncio.subprocess.Process) -> None:
         try:
             async with asyncio.timeout(START_SECONDS):
-                while not await self._answers(f"{self._near_url}/hub/api/health"):
+                while not await self._answers(f"{self.proxy_url}/hub/api/health"):
                     if process.returncode is not None:
                         raise StackNotReady(
                             "JupyterHub stopped while it started.", advice=self._log_advice
