@@ -57,9 +57,11 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Where a DaemonSet's engine has its folder on the node, and its socket. */}}
+{{/* Where a DaemonSet's engine has its folder on the node, and its socket. The release's whole name
+would be too long: a socket's path has at most 107 characters. */}}
 {{- define "agent.engineFolder" -}}
-{{- printf "%s/%s-%s" (trimSuffix "/" .Values.builder.daemon.hostPath) .Release.Namespace (include "agent.fullname" .) -}}
+{{- $hash := printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 10 -}}
+{{- printf "%s/%s-%s" (trimSuffix "/" .Values.builder.daemon.hostPath) (include "agent.member" . | trunc 20) $hash -}}
 {{- end }}
 
 {{- define "agent.engineSocket" -}}

@@ -131,12 +131,12 @@ def test_a_secret_that_is_there_is_used() -> None:
         ({"builder.socket": "/run/podman/podman.sock"}, "/run/podman/podman.sock", ""),
         (
             {"builder.kind": "dind"},
-            "/var/lib/binderfed/binder-alpha-cluster-agent/run/engine.sock",
+            "/var/lib/binderfed/uni-a-ddea72a068/run/engine.sock",
             "",
         ),
         (
             {"builder.kind": "podman", "builder.daemon.hostPath": "/data"},
-            "/data/binder-alpha-cluster-agent/run/engine.sock",
+            "/data/uni-a-ddea72a068/run/engine.sock",
             "",
         ),
         (
@@ -161,6 +161,19 @@ def test_builds_find_their_builder(
     for engine in rendered.all("DaemonSet"):
         arguments = engine["spec"]["template"]["spec"]["containers"][0]["args"]
         assert any(engine_socket in each for each in arguments), "the engine listens elsewhere"
+
+
+def test_the_path_of_an_engines_socket_is_short_enough() -> None:
+    changes = {
+        **REGISTRY,
+        "config.name": "m" * 63,
+        "fullnameOverride": "f" * 50,
+        "builder": {"kind": "dind", "daemon": {"hostPath": "/" + "p" * 49}},
+    }
+
+    build = render(with_values(changes)).agent_yaml()["kubernetes"]["build"]
+
+    assert len(build["engine_socket"]) <= 107, "the kernel takes no longer one"
 
 
 def test_builds_run_where_the_engine_is() -> None:
