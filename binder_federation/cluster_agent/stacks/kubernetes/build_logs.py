@@ -7,6 +7,8 @@ by the pod and the registry (an incident of 2019-02-20: the endpoint of logs was
 so was every build).
 """
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 import structlog
@@ -69,24 +71,26 @@ class BuildLog:
         self._pod = pod
         self._progress = progress
         self._position = LogPosition()
-        self._has_ended = False
+        self._ended = asyncio.Event()
         self._failures = 0
         self.last: Line | None = None
 
     def note_end(self) -> None:
         """The container ended: what can be read from now on is all there will be."""
-        self._has_ended = True
+        self._ended.set()
 
     async def follow(self) -> None:
         """Read on until the last line, or the end; until then it is asked for again and again."""
         retrying = AsyncRetrying(
-            retry=retry_if_result(lambda is_over: not is_over), wait=self._pause
+            retry=retry_if_result(lambda is_over: not is_over),
+            wait=self._pause,
+            sleep=self._sleep,
         )
         await retrying(self._read)
 
     async def _read(self) -> bool:
         """One connection; whether the log was read to its end."""
-        had_ended = self._has_ended
+        had_ended = self._ended.is_set()
         self._position.reconnect()
         lines = self._api.pod_log(self._pod, container=CONTAINER, since=self._position.since)
         try:
@@ -114,6 +118,12 @@ class BuildLog:
         if self._failures == _TOLD_AFTER:
             log.warning("build_log_lost", pod=self._pod, error=error.code)
             self._progress.log("The build's log cannot be read just now; the build goes on.")
+
+    async def _sleep(self, seconds: float) -> None:
+        """A pause, cut short by the end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
 
     def _pause(self, _state: RetryCallState) -> float:
         pause: float = _FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 10)
