@@ -249,7 +249,8 @@ SEEN: web.AppKey[list[str]] = web.AppKey("seen", list)
 @pytest.fixture
 async def refusing_registry() -> AsyncIterator[tuple[str, list[str]]]:
     app = web.Application()
-    app[SEEN] = seen = []
+    seen: list[str] = []
+    app[SEEN] = seen
     app.router.add_route("*", "/{path:.*}", refuse)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()

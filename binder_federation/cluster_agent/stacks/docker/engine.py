@@ -26,6 +26,8 @@ from binder_federation.cluster_agent.stacks.docker.errors import (
 Result = TypeVar("Result")
 
 USUAL_SOCKET = "unix:///var/run/docker.sock"
+NO_CONNECTION = 900
+"""The status that aiodocker gives an engine it cannot connect to."""
 _SECONDS = 15.0
 _REMOVAL_SECONDS = 60.0
 _TRIES = 3
@@ -209,12 +211,17 @@ class Engine:
                 self._docker = aiodocker.Docker(url=self.address)
             yield self._docker
         except aiodocker.DockerError as error:
+            if error.status == NO_CONNECTION:
+                raise self._unavailable() from error
             raise _ours(error) from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise EngineUnavailable(
-                "The Docker engine does not answer.",
-                advice=f"Check that it runs, and that this user may use {self.address}.",
-            ) from error
+            raise self._unavailable() from error
+
+    def _unavailable(self) -> EngineUnavailable:
+        return EngineUnavailable(
+            "The Docker engine does not answer.",
+            advice=f"Check that it runs, and that this user may use {self.address}.",
+        )
 
 
 class NotThere(EngineError):

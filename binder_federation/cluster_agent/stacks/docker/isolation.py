@@ -28,6 +28,7 @@ def host_config(isolation: IsolationSettings) -> dict[str, Any]:
         "security_opt": security,
         "privileged": False,
         "init": True,
+        "auto_remove": False,  # the spawner removes it, once it has read why it ended
         "ipc_mode": "private",
         "read_only": isolation.read_only_root,
         # What a server prints is kept for its operator, but does not fill the disk.

@@ -32,10 +32,13 @@ YOUNG_SECONDS = 60.0
 class SessionContainers:
     """The containers of one agent's servers. `owner` is its state folder."""
 
-    def __init__(self, *, engine: Engine, member: str, owner: Path) -> None:
+    def __init__(
+        self, *, engine: Engine, member: str, owner: Path, young_seconds: float = YOUNG_SECONDS
+    ) -> None:
         self._engine = engine
         self._member = member
         self._owner = str(owner)
+        self._young_seconds = young_seconds
 
     async def list(self, *, with_sizes: bool = False) -> Sequence[EngineContainer]:
         """This agent's. Raises `EngineError`."""
@@ -61,7 +64,8 @@ class SessionContainers:
 
     async def remove_unknown(self, known_users: frozenset[str]) -> None:
         """Remove those that no user of the hub has."""
-        for container in unknown(await self.list(), known_users, now=time.time()):
+        before = time.time() - self._young_seconds
+        for container in unknown(await self.list(), known_users, before=before):
             await self._remove(container, reason="no user of the hub has it")
 
     async def remove_oversized(self, limit_bytes: int) -> None:
@@ -79,14 +83,13 @@ class SessionContainers:
 
 
 def unknown(
-    containers: Sequence[EngineContainer], known_users: frozenset[str], *, now: float
+    containers: Sequence[EngineContainer], known_users: frozenset[str], *, before: float
 ) -> list[EngineContainer]:
-    """The containers of users that are not known, but for very young ones."""
+    """The containers of users that are not known, of those made `before` (since the epoch)."""
     return [
         container
         for container in containers
-        if container.labels.get(USER_LABEL) not in known_users
-        and now - container.created > YOUNG_SECONDS
+        if container.labels.get(USER_LABEL) not in known_users and container.created < before
     ]
 
 

@@ -33,7 +33,7 @@ from binder_federation.cluster_agent.stacks.managed_hub.session_request import (
 from binder_federation.config.resources import ResourceSettings
 
 _LOOK_EVERY_SECONDS = 0.05
-_LOOK_AT_CONTAINER_EVERY = 10
+_LOOK_AT_CONTAINER_SECONDS = 0.5
 _ENGINE_THREADS = 8
 _STOP_SECONDS = 2
 _LOG_TAIL_LINES = 20
@@ -151,6 +151,8 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
             resources = read_resources(self.user_options, usual)
         except ValueError as error:
             raise SessionNotStarted(f"The launch request is not valid: {error}") from error
+        if not request.image:
+            raise SessionNotStarted("The launch names no image.")
         self._request = request
         self.image = request.image
         self.cmd = server_command(
@@ -239,13 +241,15 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
     async def _wait_until_it_answers(self, request: SessionRequest) -> str:
         host, port = await self.get_ip_and_port()
         url = f"http://{host}:{port}"
-        timeout = aiohttp.ClientTimeout(total=2)
-        looks = 0
+        # Connecting to a container that has ended takes as long as it may.
+        timeout = aiohttp.ClientTimeout(total=2, sock_connect=0.3)
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + _LOOK_AT_CONTAINER_SECONDS
         async with aiohttp.ClientSession(timeout=timeout) as client:
             while not await self._answers(client, url, request):
-                looks += 1
-                if looks % _LOOK_AT_CONTAINER_EVERY == 0:
+                if loop.time() >= look_at:
                     await self._refuse_ended()
+                    look_at = loop.time() + _LOOK_AT_CONTAINER_SECONDS
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
         return url
 

@@ -6,6 +6,7 @@ the engine too. The image counts once the engine has told the manifest's digest.
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ from binder_federation.cluster_agent.stacks.repo2docker.faults import (
 from binder_federation.cluster_agent.stacks.repo2docker.push_progress import PushProgress
 
 _TELL_EVERY_SECONDS = 0.5
+_USUAL_SOCKET = "unix:///var/run/docker.sock"
 _INSPECT_SECONDS = 30.0
+_NO_CONNECTION = 900
+"""The status that aiodocker gives an engine it cannot connect to."""
 _ROOT = ("", "0", "root")
 
 
@@ -44,7 +48,8 @@ class MadeImage:
 async def open_engine() -> AsyncIterator[aiodocker.Docker]:
     """The engine that `DOCKER_HOST` names. Raises `MemberBuildFailed` when it is none."""
     try:
-        engine = aiodocker.Docker()
+        # Given, so that no context of the user's comes first: buildx is not told of one either.
+        engine = aiodocker.Docker(url=os.environ.get("DOCKER_HOST") or _USUAL_SOCKET)
     except ValueError as error:
         raise engine_unreachable() from error
     async with engine:
@@ -98,6 +103,8 @@ async def push_image(
             f"The push to the member's registry took longer than {timeout_seconds:.0f} seconds."
         ) from error
     except aiodocker.DockerError as error:
+        if error.status == _NO_CONNECTION:
+            raise engine_unreachable() from error
         raise explain_push_failure(str(error.message)) from error
     except (aiohttp.ClientError, OSError) as error:
         raise engine_unreachable() from error
