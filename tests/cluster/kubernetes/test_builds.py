@@ -273,6 +273,20 @@ async def test_too_little_memory(site: BuildSite, base_image: str) -> None:
     assert "memory" in message
 
 
+async def test_a_repository_that_is_larger_than_the_scratch_space(
+    site: BuildSite, base_image: str
+) -> None:
+    """The node looks every ten seconds, and evicts who wrote too much."""
+    site.change(scratch_limit="1Mi")
+    steps = f"FROM {base_image}\nCOPY . /home/jovyan\n{ENDLESS}\n"
+    large = "".join(f"{number:08}\n" for number in range(1_000_000))
+    repository = site.server.create("large", {"Dockerfile": steps, "large.txt": large})
+    message = await failure_of(
+        (await site.builder()).build(await site.plan(repository), Progress())
+    )
+    assert "ran out of disk" in message
+
+
 async def test_the_build_takes_too_long(site: BuildSite, base_image: str) -> None:
     build = site.settings.build.model_copy(update={"timeout_seconds": 2.0})
     site.settings = site.settings.model_copy(update={"build": build})

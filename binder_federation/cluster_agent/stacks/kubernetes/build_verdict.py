@@ -3,7 +3,8 @@
 Three witnesses, of which each may be missing: the pod's status (the node may be gone), the
 process's last line (the log may be gone; it is in the termination message too), the events
 (they are kept for an hour, and may not be readable). Whatever the cluster did to the pod is
-the member's fault, even where the process, as it was ended, blamed the repository.
+the member's fault, even where the process, as it was ended, blamed the repository; and it
+knows better than a process that was merely told to stop.
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 """
 
@@ -113,7 +114,7 @@ def judge_end(pod: Json, told: Line | None, events: Sequence[Json] = ()) -> Buil
         return failure or _built(last)  # the registry will say whether it is true
     done_to_it = _done_by_cluster(pod, end, events)
     if done_to_it is not None:
-        return done_to_it if failure is None or isinstance(failure, BuildFailed) else failure
+        return done_to_it
     if failure is not None:
         return failure
     code = f" with status {end.exit_code}" if end else ""

@@ -38,6 +38,8 @@ LOG_SECONDS = 5.0
 """What the pod's log still brings after its end is waited for so long."""
 END_SECONDS = 5.0
 """So long after the process's last line the pod should have ended; what it said counts anyway."""
+EVICTION_SECONDS = 45.0
+"""A process that was stopped does not know why; a node tells of an eviction when it is over."""
 _EVENTS_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
 """A pod that does not begin is looked into (its events) so often."""
@@ -64,7 +66,7 @@ class BuildWatch:
             reader = group.create_task(self._log.follow(), name=f"log-of-{self._name}")
             end = group.create_task(self._wait_for_end(deadline), name=f"end-of-{self._name}")
             await asyncio.wait([reader, end], return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait([end], timeout=END_SECONDS)
+            await asyncio.wait([end], timeout=self._end_seconds())
             if end.done():
                 self._log.note_end()
                 await asyncio.wait([reader], timeout=LOG_SECONDS)
@@ -74,6 +76,12 @@ class BuildWatch:
         if isinstance(is_there, ClusterError):
             raise is_there
         return await self._judge(is_there=is_there is not False)
+
+    def _end_seconds(self) -> float:
+        """How long the pod's end is waited for, after the process's last line."""
+        told = self._log.last
+        is_members = told is not None and isinstance(judge_line(told), MemberBuildFailed)
+        return EVICTION_SECONDS if is_members and not is_being_deleted(self._pod) else END_SECONDS
 
     async def _judge(self, *, is_there: bool) -> Built | ServiceError:
         told = self._log.last

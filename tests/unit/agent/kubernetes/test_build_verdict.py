@@ -19,6 +19,7 @@ from tests.unit.agent.kubernetes.build_objects import make_status
 
 BUILT = write_line(Phase.BUILT, "Built the image", size_bytes=93_000)
 REPOSITORYS = write_line(Phase.FAILED, "A step failed.", fault="repository")
+STOPPED = write_line(Phase.FAILED, "The build was stopped.", fault="member")
 MEMBERS = write_line(Phase.FAILED, "The member's disk is full.", fault="member")
 
 
@@ -76,7 +77,7 @@ def test_a_failing_step_is_the_repositorys(pod: dict[str, Any], line: str) -> No
         (make_status("Failed", exit_code=143, why="Error", is_deleted=True), "was deleted"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("line", ["", REPOSITORYS], ids=["silent", "blaming the repository"])
+@pytest.mark.parametrize("line", ["", REPOSITORYS, STOPPED], ids=["silent", "blaming", "stopped"])
 def test_what_the_cluster_does_is_the_members(pod: dict[str, Any], words: str, line: str) -> None:
     outcome = judge_end(pod, told(line) if line else None)
     assert isinstance(outcome, MemberBuildFailed)
@@ -84,9 +85,8 @@ def test_what_the_cluster_does_is_the_members(pod: dict[str, Any], words: str, l
     assert outcome.retryable
 
 
-def test_its_own_word_is_better_where_it_blames_the_member() -> None:
-    pod = make_status("Failed", reason="Evicted", message="low on resource: ephemeral-storage")
-    outcome = judge_end(pod, told(MEMBERS))
+def test_a_failure_of_the_member_is_told_in_its_own_words() -> None:
+    outcome = judge_end(make_status("Failed", exit_code=1, why="Error"), told(MEMBERS))
     assert isinstance(outcome, MemberBuildFailed)
     assert outcome.message == "The member's disk is full."
 
