@@ -32,6 +32,7 @@ class BuildPodSettings(Section):
     image: str = "binder-federation:latest"
     """The project's own container image: it has repo2docker, git and a Docker client."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: list[str] = Field(default_factory=list)
     engine_socket: str = "/var/run/docker.sock"
     """A node's Docker or Podman socket, mounted from the host. Who reaches it is as good as root
     on that node: the project's own code in the pod alone does, what is built never."""
@@ -41,7 +42,8 @@ class BuildPodSettings(Section):
     engine_groups: list[int] = Field(default_factory=list)
     """Further groups in the pod: the one that owns the engine's socket, on the nodes."""
     buildkit_address: str = ""
-    """`tcp://buildkitd:1234`: a BuildKit instead of a socket; it pushes what it builds."""
+    """`tcp://buildkitd:1234`: a BuildKit instead of a socket; it pushes what it builds, so it
+    needs registry.repository."""
     cpu_request: str = "100m"
     cpu_limit: str = ""
     memory_request: str = "256Mi"

@@ -1,6 +1,7 @@
 """The cluster's API when it is ill: what is tried again, resumed, translated."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
@@ -8,7 +9,10 @@ from functools import partial
 import pytest
 from aiohttp import web
 
+from binder_federation.cluster_agent.registry.credentials.base import NoCredentials
+from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.cluster_agent.stacks.kubernetes.build_logs import BuildLog
+from binder_federation.cluster_agent.stacks.kubernetes.builder import KubernetesBuilder
 from binder_federation.cluster_agent.stacks.kubernetes.errors import (
     AlreadyThere,
     ClusterError,
@@ -18,6 +22,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.errors import (
     NotAllowed,
 )
 from binder_federation.cluster_agent.stacks.kubernetes.watching import PodsSeen
+from binder_federation.config.agent import AgentSettings
 from tests.support.eventually import eventually
 from tests.support.fake_cluster import NAMESPACE, FakeCluster, status
 from tests.support.kubernetes_builds import Progress
@@ -219,6 +224,25 @@ async def phases(changes: AsyncIterator[PodsSeen]) -> dict[str, str]:
     async with asyncio.timeout(10):
         seen = await anext(changes)
     return {name: pod["status"].get("phase", "") for name, pod in seen.pods.items()}
+
+
+def test_a_buildkit_without_a_registry_is_refused(cluster: FakeCluster) -> None:
+    settings = AgentSettings.model_validate(
+        {
+            "name": "alpha",
+            "credential": "a-credential-for-tests-of-at-least-32-bytes",
+            "kubernetes": {"build": {"buildkit_address": "tcp://buildkitd:1234"}},
+        }
+    )
+    with pytest.raises(StackNotReady, match="no registry"):
+        KubernetesBuilder(
+            api=cluster.api,
+            settings=settings,
+            registry=None,
+            credentials=NoCredentials(),
+            clock=time.monotonic,
+            now=time.time,
+        )
 
 
 def test_the_namespace_is_the_clients(cluster: FakeCluster) -> None:

@@ -103,6 +103,7 @@ def make_pod(
             "terminationGracePeriodSeconds": _GRACE_SECONDS,
             "nodeSelector": settings.node_selector,
             "tolerations": settings.tolerations,
+            "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
             **_affinity(build.node),
             "securityContext": {
                 **pod_security(isolation),

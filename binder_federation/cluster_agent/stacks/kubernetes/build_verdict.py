@@ -83,7 +83,7 @@ def judge_start(pod: Json, events: Sequence[Json]) -> MemberBuildFailed | None:
     if any(_CHECK_FAILED.search(str(event.get("message", ""))) for event in events):
         return MemberBuildFailed(
             "There is no container engine on the machine that was to build.",
-            advice="Its operator checks stack.kubernetes.build.engine_socket.",
+            advice="Its operator checks kubernetes.build.engine_socket.",
         )
     return None
 
@@ -159,7 +159,7 @@ def _done_by_cluster(
     if end.reason == "OOMKilled":
         return MemberBuildFailed(
             "The build's pod ran out of memory.",
-            advice="Its operator may raise stack.kubernetes.build.memory_limit.",
+            advice="Its operator may raise kubernetes.build.memory_limit.",
         )
     if end.reason in ("ContainerCannotRun", "StartError"):
         return MemberBuildFailed(
@@ -184,7 +184,7 @@ def _evicted(message: str) -> MemberBuildFailed:
 def _no_image(reason: str) -> MemberBuildFailed:
     return MemberBuildFailed(
         f"The member's builder cannot be started: its image is not to be had ({reason}).",
-        advice="Its operator checks stack.kubernetes.build.image.",
+        advice="Its operator checks kubernetes.build.image.",
     )
 
 

@@ -23,7 +23,13 @@ from binder_federation.cluster_agent.core.image_names import image_tag
 from binder_federation.cluster_agent.registry.credentials.base import Credentials
 from binder_federation.cluster_agent.registry.errors import RegistryError
 from binder_federation.cluster_agent.registry.inventory import RegistryImage, RegistryImages
-from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image, Room
+from binder_federation.cluster_agent.stacks.base import (
+    BuildPlan,
+    BuildProgress,
+    Image,
+    Room,
+    StackNotReady,
+)
 from binder_federation.cluster_agent.stacks.kubernetes.build_leftovers import choose_leftovers
 from binder_federation.cluster_agent.stacks.kubernetes.build_pod import BuildPod
 from binder_federation.cluster_agent.stacks.kubernetes.build_pods import BuildPods, FoundPod
@@ -53,7 +59,7 @@ class KubernetesBuilder:
     """The builder of the Kubernetes stack.
 
     `registry` None: images stay on the node that built them. `clock` gives seconds that only
-    grow, `now` seconds since the epoch.
+    grow, `now` seconds since the epoch. Raises `StackNotReady` for settings without sense.
     """
 
     def __init__(
@@ -66,6 +72,11 @@ class KubernetesBuilder:
         clock: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
+        if settings.kubernetes.build.buildkit_address and not settings.registry.repository:
+            raise StackNotReady(
+                "BuildKit keeps no images, and there is no registry to push them to.",
+                advice="Set registry.repository, or build through an engine's socket.",
+            )
         self._api = api
         self._settings = settings
         self._build_settings = settings.kubernetes.build

@@ -40,7 +40,7 @@ async def load_access(*, context: str = "") -> ClusterAccess:
         raise StackNotReady(
             "No Kubernetes cluster is configured.",
             advice="Run the agent in the cluster with a service account, or set KUBECONFIG "
-            f"(and stack.kubernetes.context). It says: {error}",
+            f"(and kubernetes.context). It says: {error}",
         ) from error
     return ClusterAccess(ApiClient(configuration), namespace)
 

@@ -97,7 +97,7 @@ def error_for(status: int, content: dict[str, Any], *, retry_after: str = "") ->
         case 404:
             return ClusterRefused(
                 "The namespace of this member is not in the cluster.",
-                advice="Check stack.kubernetes.namespace in the agent's settings.",
+                advice="Check kubernetes.namespace in the agent's settings.",
             )
         case 409 if reason == "AlreadyExists":
             return AlreadyThere("An object of that name is in the cluster already.")

@@ -105,6 +105,11 @@ def test_a_buildkit_needs_nothing_of_the_host() -> None:
     assert "DOCKER_HOST" not in environment_of(spec)
 
 
+def test_the_builders_image_may_be_private() -> None:
+    spec = make_manifest(image_pull_secrets=["pull"])["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "pull"}]
+
+
 def test_an_operators_push_secret_is_used_as_it_is() -> None:
     spec = make_manifest(push_secret="push")["spec"]
     [volume] = [each for each in spec["volumes"] if each["name"] == "docker-config"]
