@@ -8,19 +8,18 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.providers import make_git_access
 from binder_federation.binder.spec import LaunchSpec
-from binder_federation.cluster_agent.registry.client import make_registry_client
+from binder_federation.cluster_agent.registry.client import RegistryClient, make_registry_client
 from binder_federation.cluster_agent.registry.credentials.base import Credentials, NoCredentials
 from binder_federation.cluster_agent.registry.inventory import RegistryImages
 from binder_federation.cluster_agent.registry.last_used import LastUsed
@@ -70,7 +69,6 @@ class BuildSite:
     settings: AgentSettings
     http: httpx.AsyncClient
     resources: AsyncExitStack
-    tags: list[str] = field(default_factory=list)
 
     async def plan(self, repository: GitRepository) -> BuildPlan:
         """The build of the repository as it is now."""
@@ -86,18 +84,29 @@ class BuildSite:
         kubernetes = self.settings.kubernetes.model_copy(update={"build": pods})
         self.settings = self.settings.model_copy(update={"kubernetes": kubernetes})
 
+    async def remove_pushed(self) -> None:
+        """Remove what builds pushed from the registry."""
+        deadline = asyncio.get_running_loop().time() + 30
+        client = self.registry_client()
+        for tag in await client.list_tags(deadline=deadline):
+            await client.delete(tag, deadline=deadline)
+
+    def registry_client(self) -> RegistryClient:
+        """A client of the test's own images."""
+        return make_registry_client(
+            self.settings.registry,
+            client=self.http,
+            credentials=NoCredentials(),
+            clock=time.time,
+        )
+
     async def builder(
         self, *, api: KubernetesApi | None = None, credentials: Credentials | None = None
     ) -> KubernetesBuilder:
         """A builder, as an agent has one."""
         api = api or await self.api()
         credentials = credentials or NoCredentials()
-        client = make_registry_client(
-            self.settings.registry,
-            client=self.http,
-            credentials=NoCredentials(),
-            clock=time.time,
-        )
+        client = self.registry_client()
         return KubernetesBuilder(
             api=api,
             settings=self.settings,
@@ -143,9 +152,7 @@ class BuildSite:
 
 
 @asynccontextmanager
-async def build_site(
-    folder: Path, *, registry: str, image: str, buildx_args: Mapping[str, str] | None = None
-) -> AsyncIterator[BuildSite]:
+async def build_site(folder: Path, *, registry: str, image: str) -> AsyncIterator[BuildSite]:
     """A namespace and what else builds need; all of it is removed at the end."""
     suffix = secrets.token_hex(4)
     namespace = f"bf-kbuild-{suffix}"
@@ -170,8 +177,9 @@ async def build_site(
             http=http,
             resources=resources,
         )
+        resources.push_async_callback(remove_images, repository)
+        resources.push_async_callback(site.remove_pushed)
         yield site
-    await remove_images(repository)
 
 
 def make_settings(namespace: str, repository: str, image: str, git_url: str) -> AgentSettings:
@@ -181,7 +189,7 @@ def make_settings(namespace: str, repository: str, image: str, git_url: str) -> 
             "name": MEMBER,
             "credential": "a-credential-for-tests-of-at-least-32-bytes",
             "stack": "kubernetes",
-            "registry": {"repository": repository},
+            "registry": {"repository": repository, "allow_delete": True},
             "providers": {"trusted_prefixes": [f"{git_url}/"], "allow_private_addresses": True},
             "build": {"timeout_seconds": 120},
             "kubernetes": {
@@ -224,8 +232,3 @@ async def remove_images(repository: str) -> None:
             "docker", "rmi", "--force", *found, stdout=asyncio.subprocess.DEVNULL
         )
         await removal.wait()
-
-
-def host_of(url: str) -> str:
-    """The host and port in a URL."""
-    return urlsplit(url).netloc

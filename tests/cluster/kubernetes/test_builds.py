@@ -25,7 +25,7 @@ from tests.support.kubernetes_proxy import ClusterProxy
 from tests.support.project_image import project_image
 from tests.support.run_builder import write_task
 
-LONG = "RUN echo long-step-begins; sleep 4; echo long-step-ends"
+LONG = "RUN echo long-step-begins; sleep 5; echo long-step-ends"
 ENDLESS = "RUN echo endless-step-begins; sleep 300"
 PASSWORD = "a-password-that-must-not-be-seen"
 
@@ -67,6 +67,10 @@ async def test_two_agents_share_one_build(site: BuildSite, base_image: str) -> N
         builds.append(group.create_task(other.build(plan, second)))
         await eventually(lambda: told(second, "long-step-begins"), what="the second to watch")
         assert len(await site.pods()) == 1, "there were two builds of one image"
+        watching = Progress()
+        leaving = group.create_task((await site.builder()).build(plan, watching))
+        await eventually(lambda: told(watching, "long-step-begins"), what="the third to watch")
+        leaving.cancel()
     assert builds[0].result() == builds[1].result()
     assert "watching that build" in second.text
     await eventually(site.has_nothing_left, what="the pod and its Secret to be gone")
