@@ -22,6 +22,7 @@ MODULES: Mapping[str, str] = {
     "relay": "benchmarks.relay",
     "redis": "benchmarks.redis_store",
     "warm": "benchmarks.warm_pool",
+    "spawn": "benchmarks.spawn",
 }
 ABOUT = {
     "redirect": "requests per second in redirect mode, beside a constant 307",
@@ -29,6 +30,7 @@ ABOUT = {
     "relay": "many event streams through the federation, beside reading the member directly",
     "redis": "bytes, loading and reports of the Redis store",
     "warm": "warm servers at a trace's arrivals, beside a fixed pool of three",
+    "spawn": "a launch on Kubernetes, beside asking its hub directly; the agent's own CPU",
 }
 
 
