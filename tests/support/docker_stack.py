@@ -1,12 +1,18 @@
 """Docker stacks for tests: each with a member's name of its own, which is removed at its end."""
 
 import secrets
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from binder_federation.cluster_agent.stacks.docker.network import (
+    bridge_name,
+    firewall_rules,
+    network_name,
+)
 from binder_federation.cluster_agent.stacks.docker.stack import DockerStack
 from binder_federation.config.agent import AgentSettings
 from tests.support.local_stack import make_settings
@@ -20,14 +26,34 @@ def docker_settings(state_dir: Path, **changes: Any) -> AgentSettings:
 
 @asynccontextmanager
 async def running_stack(settings: AgentSettings) -> AsyncIterator[DockerStack]:
-    """The stack, started; afterwards nothing of it is left on the engine."""
+    """The stack, started; afterwards nothing of it is left on the engine, whatever happened."""
     stack = DockerStack(settings=settings)
     try:
         await stack.start()
         yield stack
     finally:
         await stack.aclose()
-        remove_images(settings)
+        left = [*containers_of(settings), *networks_of(settings)]
+        clean_engine(settings)
+    assert left == [], "the stack was closed, and this is still there"
+
+
+def clean_engine(settings: AgentSettings) -> None:
+    """Remove what the member has on the engine, also what a stack that was killed left."""
+    remove_images(settings)
+    if containers := containers_of(settings):
+        docker("rm", "--force", "--volumes", *containers)
+    for network in networks_of(settings):
+        docker("network", "rm", network)
+    if shutil.which("iptables") is None:
+        return
+    owner = settings.state_dir.absolute()
+    network = network_name(settings.docker.network, member=settings.name, owner=owner)
+    for rule in firewall_rules(bridge_name(network), settings.docker.blocked_networks):
+        # Without the rule, or the rights to make one, there is nothing to remove.
+        subprocess.run(
+            ["iptables", "-w", "5", "-D", *rule], capture_output=True, timeout=30, check=False
+        )
 
 
 def remove_images(settings: AgentSettings) -> None:
@@ -40,8 +66,19 @@ def remove_images(settings: AgentSettings) -> None:
 
 def containers_of(settings: AgentSettings) -> list[str]:
     """The names of the member's containers, also of those that ended."""
-    label = f"label=org.binder-federation.member={settings.name}"
-    return docker("ps", "--all", "--filter", label, "--format", "{{.Names}}").split()
+    return docker("ps", "--all", *_filters(settings), "--format", "{{.Names}}").split()
+
+
+def networks_of(settings: AgentSettings) -> list[str]:
+    """The names of the member's networks."""
+    return docker("network", "ls", *_filters(settings), "--format", "{{.Name}}").split()
+
+
+def _filters(settings: AgentSettings) -> list[str]:
+    labels = {"member": settings.name, "owner": settings.state_dir.absolute()}
+    return [
+        f"--filter=label=org.binder-federation.{name}={value}" for name, value in labels.items()
+    ]
 
 
 def docker(*arguments: str) -> str:

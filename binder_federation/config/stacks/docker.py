@@ -24,9 +24,9 @@ class DockerStackSettings(Section):
     """Where the hub's proxy listens; 0 takes a free port."""
     public_url: HttpUrl | None = None
     """Where users' browsers reach the hub's proxy; default the address it listens on."""
-    network: str = "binderfed-{name}"
+    network: str = "binderfed-{name}-{id}"
     """The network that servers are attached to; made when missing, without traffic between
-    servers. `{name}` is the member's name."""
+    servers. `{name}` is the member's name, `{id}` stands for its state folder."""
     servers_at: Literal["container", "port"] = "container"
     """How the proxy reaches a server: at its own address, or at a port of the engine's machine,
     where containers' addresses lead nowhere (a rootless or remote engine, Docker Desktop)."""

@@ -178,7 +178,6 @@ async def test_a_push_with_progress(tmp_path: Path, base_image: str, remote_refe
     progress = [line.fields["progress"] for line in build.lines if "progress" in line.fields]
     assert progress, "a push that says nothing"
     assert progress[-1]["done"] == progress[-1]["layers"] > 1
-    assert progress[-1]["total_bytes"] >= 30_000_000
     docker("image", "rm", "--force", remote_reference)
     docker("pull", "--quiet", remote_reference)
 

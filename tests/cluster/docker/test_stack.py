@@ -14,16 +14,17 @@ from binder_federation.binder.errors import MemberBuildFailed
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import Tier
 from binder_federation.cluster_agent.stacks.base import StackNotReady
+from binder_federation.cluster_agent.stacks.docker.build_memory import BuildMemory, runs_as_root
 from binder_federation.cluster_agent.stacks.docker.stack import DockerStack
 from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.stacks.docker import DockerStackSettings
 from binder_federation.runtime.processes import OWNER_MARK, hold_marked_processes
 from tests.support.docker_stack import (
+    clean_engine,
     containers_of,
     docker,
     docker_settings,
     dockerfile,
-    remove_images,
     running_stack,
 )
 from tests.support.eventually import eventually
@@ -90,13 +91,17 @@ async def test_a_killed_agent_leaves_nothing_for_good(tmp_path: Path, base_image
             said = json.loads(await agent.stdout.readline())
         assert said["ready"] is True
         assert len(containers_of(settings)) == 1
-    finally:
         agent.send_signal(signal.SIGKILL)
         await agent.wait()
-    async with running_stack(settings) as stack:
-        assert containers_of(settings) == []
-        plan = make_plan(repository)
-        assert await stack.images.find(plan.key) is not None, "its images are still there"
+        async with running_stack(settings) as stack:
+            assert containers_of(settings) == []
+            plan = make_plan(repository)
+            assert await stack.images.find(plan.key) is not None, "its images are still there"
+    finally:
+        if agent.returncode is None:
+            agent.kill()
+            await agent.wait()
+        clean_engine(settings)
     assert count_processes(settings.state_dir) == 0
 
 
@@ -116,10 +121,10 @@ async def test_what_another_run_left_is_removed_when_its_agent_is_no_more(
     async with running_stack(elsewhere):
         docker("run", "--detach", *labels, "--entrypoint", "sleep", base_image, "600")
         async with running_stack(settings):
-            assert len(containers_of(settings)) == 1, "that agent lives, and so do its servers"
+            assert len(containers_of(elsewhere)) == 1, "that agent lives, and so do its servers"
     docker("run", "--detach", *labels, "--entrypoint", "sleep", base_image, "600")
     async with running_stack(settings):
-        assert containers_of(settings) == []
+        assert containers_of(elsewhere) == []
 
 
 async def test_servers_may_outlive_their_agent(
@@ -151,8 +156,7 @@ async def test_servers_may_outlive_their_agent(
             assert containers_of(settings) == []
     finally:
         await stack.aclose()
-        remove_images(settings)
-        docker("network", "rm", f"binderfed-{settings.name}")
+        clean_engine(settings)
 
 
 async def test_an_engine_that_is_gone_is_named(tmp_path: Path) -> None:
@@ -193,3 +197,23 @@ async def test_a_cancelled_build_leaves_nothing(tmp_path: Path, base_image: str)
         assert await stack.images.find(plan.key) is None
         assert count_processes(settings.state_dir) < before
         assert list((settings.state_dir / "building").iterdir()) == []
+
+
+async def test_what_builds_run_in_has_a_limit(base_image: str, docker_engine: str) -> None:
+    """The cgroup, with a container in it: this engine's BuildKit may be too old to use it."""
+    if not runs_as_root() or not Path("/sys/fs/cgroup/memory").is_dir():
+        pytest.skip("needs root and cgroups of the first version")
+    memory = BuildMemory(limit_bytes=64 << 20, version="1")
+    name = secrets.token_hex(4)
+    allocate = "x = bytearray(200 << 20); print('kept')"
+    async with memory.hold(name) as cgroup:
+        process = await asyncio.create_subprocess_exec(
+            *(docker_engine, "run", "--rm", f"--cgroup-parent={cgroup}"),
+            *("--entrypoint", "python3", base_image, "-c", allocate),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        said, _ = await process.communicate()
+    assert said == b"", "it had more memory than it may"
+    assert process.returncode == 137
+    assert not list(Path("/sys/fs/cgroup").glob(f"*/binderfed/{name}"))

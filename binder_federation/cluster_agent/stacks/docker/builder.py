@@ -25,6 +25,7 @@ from binder_federation.cluster_agent.registry.credentials.base import (
     docker_config_json,
 )
 from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image
+from binder_federation.cluster_agent.stacks.docker.build_memory import BuildMemory
 from binder_federation.cluster_agent.stacks.docker.engine import tool_environment
 from binder_federation.cluster_agent.stacks.host.environment import session_variables
 from binder_federation.cluster_agent.stacks.host.files import remove_tree
@@ -57,23 +58,21 @@ class DockerBuilder:
         building: Path,
         credentials: Credentials,
         check_room: Callable[[], Awaitable[None]],
-        extra_buildx_args: tuple[str, ...] = (),
     ) -> None:
         self._settings = settings
         self._address = address
         self._building = building
         self._credentials = credentials
         self._check_room = check_room
-        self._extra_buildx_args = extra_buildx_args
+        self.memory: BuildMemory | None = None
+        """What limits a build's memory; known once the engine was asked."""
 
     async def build(self, plan: BuildPlan, progress: BuildProgress) -> Image:
         """Make the image of `plan`, whole or not at all. Cancelling it leaves nothing."""
         await self._check_room()
         order = make_order(plan, settings=self._settings)
-        order = order.model_copy(
-            update={"buildx_args": [*order.buildx_args, *self._extra_buildx_args]}
-        )
-        async with self._folder() as folder:
+        async with self._memory_arguments(plan) as arguments, self._folder() as folder:
+            order = order.model_copy(update={"buildx_args": [*order.buildx_args, *arguments]})
             await asyncio.to_thread(self._write_order, folder, order)
             await self._write_login(folder)
             last = await self._run(folder, progress)
@@ -85,6 +84,18 @@ class DockerBuilder:
             repository=plan.spec.affinity_key,
             size_bytes=int(last.fields.get("size_bytes") or 0),
         )
+
+    @asynccontextmanager
+    async def _memory_arguments(self, plan: BuildPlan) -> AsyncIterator[list[str]]:
+        if self.memory is None:
+            yield []
+            return
+        try:
+            async with self.memory.hold(plan.key) as cgroup:
+                yield [f"--cgroup-parent={cgroup}"]
+        except OSError as error:
+            log.warning("build_not_limited", error=repr(error))
+            raise MemberBuildFailed("The member could not limit the build's memory.") from error
 
     @asynccontextmanager
     async def _folder(self) -> AsyncIterator[Path]:

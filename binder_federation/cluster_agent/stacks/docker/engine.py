@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiodocker
@@ -75,8 +75,8 @@ class EngineInfo:
     root_folder: str
     storage_driver: str
     backing_filesystem: str
-    runtimes: tuple[str, ...] = ()
-    security: tuple[str, ...] = field(default=())
+    cgroup_driver: str = ""
+    cgroup_version: str = ""
 
 
 class Engine:
@@ -101,8 +101,8 @@ class Engine:
             root_folder=str(found.get("DockerRootDir") or ""),
             storage_driver=str(found.get("Driver", "")),
             backing_filesystem=str(status.get("Backing Filesystem", "")),
-            runtimes=tuple(found.get("Runtimes") or {}),
-            security=tuple(found.get("SecurityOptions") or ()),
+            cgroup_driver=str(found.get("CgroupDriver", "")),
+            cgroup_version=str(found.get("CgroupVersion", "")),
         )
 
     async def images(self, filters: Mapping[str, list[str]]) -> list[EngineImage]:
@@ -158,10 +158,9 @@ class Engine:
             lambda docker: docker.containers.container(name).delete(force=True, v=True)
         )
 
-    async def networks(self, name: str) -> list[dict[str, Any]]:
-        """The networks of exactly this name (Docker allows several)."""
-        found = await self._ask(lambda docker: docker.networks.list(filters={"name": name}))
-        return [network for network in found if network.get("Name") == name]
+    async def networks(self, filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+        """The networks, as the engine tells them."""
+        return await self._ask(lambda docker: docker.networks.list(filters=filters))
 
     async def create_network(self, config: dict[str, Any]) -> None:
         """Make a network."""

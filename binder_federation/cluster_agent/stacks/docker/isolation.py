@@ -78,10 +78,14 @@ def is_root(user: str) -> bool:
 
 
 def weaknesses(
-    isolation: IsolationSettings, *, can_limit_disk: bool, firewall_missing: str
+    isolation: IsolationSettings,
+    *,
+    can_limit_disk: bool,
+    firewall_missing: str,
+    builds_unlimited: str = "",
 ) -> Sequence[str]:
-    """What is not as safe as it could be, each a sentence. `firewall_missing`: why there is
-    none; empty when there is one."""
+    """What is not as safe as it could be, each a sentence. `firewall_missing` and
+    `builds_unlimited`: why there is none, why they are not; empty when all is well."""
     found = [
         sentence
         for sentence in isolation.unsafe()
@@ -97,6 +101,8 @@ def weaknesses(
             "Servers reach this machine's own services and the cloud's metadata address: "
             f"{firewall_missing}"
         )
+    if builds_unlimited:
+        found.append(f"build.repo2docker.memory_limit has no effect: {builds_unlimited}")
     return found
 
 

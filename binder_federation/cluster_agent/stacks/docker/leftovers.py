@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 
-from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.cluster_agent.stacks.docker.engine import Engine, EngineContainer
 from binder_federation.cluster_agent.stacks.docker.errors import EngineError
 from binder_federation.cluster_agent.stacks.docker.labels import (
@@ -20,7 +19,7 @@ from binder_federation.cluster_agent.stacks.docker.labels import (
     USER_LABEL,
     label_filters,
 )
-from binder_federation.cluster_agent.stacks.local.machine import lock_folder
+from binder_federation.cluster_agent.stacks.docker.ownership import is_held
 from binder_federation.cluster_agent.stacks.repo2docker.ordering import MEMBER_LABEL
 
 log = structlog.get_logger(__name__)
@@ -59,7 +58,7 @@ class SessionContainers:
         labels = {MEMBER_LABEL: self._member, COMPONENT_LABEL: SESSION}
         for container in await self._engine.containers(label_filters(labels)):
             owner = container.labels.get(OWNER_LABEL, "")
-            if owner != self._owner and not _is_held(Path(owner)):
+            if owner != self._owner and not is_held(Path(owner)):
                 await self._remove(container, reason="its agent is no more")
 
     async def remove_unknown(self, known_users: frozenset[str]) -> None:
@@ -91,14 +90,3 @@ def unknown(
         for container in containers
         if container.labels.get(USER_LABEL) not in known_users and container.created < before
     ]
-
-
-def _is_held(folder: Path) -> bool:
-    """Whether an agent uses the state folder now."""
-    if not (folder / "lock").is_file():
-        return False
-    try:
-        lock_folder(folder).close()
-    except StackNotReady:
-        return True
-    return False

@@ -12,13 +12,21 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import structlog
 
 from binder_federation.cluster_agent.stacks.docker.engine import Engine
 from binder_federation.cluster_agent.stacks.docker.errors import EngineError, InUse
-from binder_federation.cluster_agent.stacks.docker.labels import COMPONENT_LABEL, NETWORK
+from binder_federation.cluster_agent.stacks.docker.labels import (
+    COMPONENT_LABEL,
+    NETWORK,
+    OWNER_LABEL,
+    label_filters,
+)
+from binder_federation.cluster_agent.stacks.docker.ownership import is_held
 from binder_federation.cluster_agent.stacks.repo2docker.ordering import MEMBER_LABEL
 from binder_federation.config.stacks.docker import DockerStackSettings
 
@@ -32,7 +40,13 @@ def bridge_name(network: str) -> str:
     return f"bf-{hashlib.blake2b(network.encode(), digest_size=5).hexdigest()}"
 
 
-def network_config(network: str, member: str) -> dict[str, object]:
+def network_name(pattern: str, *, member: str, owner: Path) -> str:
+    """The network's name, from the setting."""
+    short = hashlib.blake2b(str(owner).encode(), digest_size=3).hexdigest()
+    return pattern.replace("{name}", member).replace("{id}", short)
+
+
+def network_config(network: str, *, member: str, owner: Path) -> dict[str, object]:
     """The network, as the engine's API wants it."""
     return {
         "Name": network,
@@ -41,7 +55,11 @@ def network_config(network: str, member: str) -> dict[str, object]:
             "com.docker.network.bridge.enable_icc": "false",
             "com.docker.network.bridge.name": bridge_name(network),
         },
-        "Labels": {MEMBER_LABEL: member, COMPONENT_LABEL: NETWORK},
+        "Labels": {
+            MEMBER_LABEL: member,
+            OWNER_LABEL: str(owner),
+            COMPONENT_LABEL: NETWORK,
+        },
     }
 
 
@@ -55,10 +73,13 @@ def firewall_rules(bridge: str, blocked: Sequence[str]) -> list[list[str]]:
 
 
 class ServerNetwork:
-    """The network of one member."""
+    """The network of one member. `owner` is its agent's state folder."""
 
-    def __init__(self, *, engine: Engine, settings: DockerStackSettings, member: str) -> None:
-        self.name = settings.network.replace("{name}", member)
+    def __init__(
+        self, *, engine: Engine, settings: DockerStackSettings, member: str, owner: Path
+    ) -> None:
+        self.name = network_name(settings.network, member=member, owner=owner)
+        self._owner = owner
         self._engine = engine
         self._settings = settings
         self._member = member
@@ -67,27 +88,40 @@ class ServerNetwork:
 
     async def ensure(self) -> None:
         """Have the network, and its rules where that can be. Raises `EngineError`."""
-        if not await self._engine.networks(self.name):
-            await self._engine.create_network(network_config(self.name, self._member))
+        if not await self._named():
+            await self._engine.create_network(
+                network_config(self.name, member=self._member, owner=self._owner)
+            )
         self.firewall_missing = await self._ensure_firewall()
+
+    async def remove_orphans(self) -> None:
+        """Remove the member's networks whose agent is no more, on this machine."""
+        labels = {MEMBER_LABEL: self._member, COMPONENT_LABEL: NETWORK}
+        for network in await self._engine.networks(label_filters(labels)):
+            owner = Path((network.get("Labels") or {}).get(OWNER_LABEL, ""))
+            if owner != self._owner and not is_held(owner):
+                await self._remove(str(network["Name"]))
 
     async def remove(self) -> None:
         """Remove both; the network stays while another agent's servers are attached."""
+        await self._remove(self.name)
+
+    async def _remove(self, name: str) -> None:
         try:
-            await self._engine.remove_network(self.name)
+            await self._engine.remove_network(name)
         except InUse:
             return
         except EngineError as error:
-            log.warning("network_left_over", network=self.name, reason=error.message)
+            log.warning("network_left_over", network=name, reason=error.message)
             return
-        if not self.firewall_missing:
-            for rule in self._rules():
+        if not self._why_no_rules():
+            for rule in self._rules(name):
                 await _iptables("-D", *rule)
 
-    def _rules(self) -> list[list[str]]:
-        return firewall_rules(bridge_name(self.name), self._settings.blocked_networks)
+    def _rules(self, name: str) -> list[list[str]]:
+        return firewall_rules(bridge_name(name), self._settings.blocked_networks)
 
-    async def _ensure_firewall(self) -> str:
+    def _why_no_rules(self) -> str:
         if not self._settings.firewall:
             return "docker.firewall is off."
         if not self._engine.is_here:
@@ -96,16 +130,25 @@ class ServerNetwork:
             return "the agent does not run as root."
         if shutil.which("iptables") is None:
             return "the program iptables is missing."
+        return ""
+
+    async def _ensure_firewall(self) -> str:
+        if reason := self._why_no_rules():
+            return reason
         if not await self._has_our_bridge():
             return f"the network {self.name} was not made by the agent."
-        for rule in self._rules():
+        for rule in self._rules(self.name):
             if await _iptables("-C", *rule) != 0 and await _iptables("-I", *rule) != 0:
                 return "iptables did not take the rules."
         return ""
 
+    async def _named(self) -> Sequence[Mapping[str, Any]]:
+        found = await self._engine.networks({"name": [self.name]})
+        return [network for network in found if network.get("Name") == self.name]
+
     async def _has_our_bridge(self) -> bool:
         option = "com.docker.network.bridge.name"
-        networks = await self._engine.networks(self.name)
+        networks = await self._named()
         return any(
             (network.get("Options") or {}).get(option) == bridge_name(self.name)
             for network in networks

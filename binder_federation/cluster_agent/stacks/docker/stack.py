@@ -28,6 +28,11 @@ from binder_federation.cluster_agent.stacks.base import (
     Room,
     StackNotReady,
 )
+from binder_federation.cluster_agent.stacks.docker.build_memory import (
+    BuildMemory,
+    runs_as_root,
+    why_unlimited,
+)
 from binder_federation.cluster_agent.stacks.docker.builder import DockerBuilder
 from binder_federation.cluster_agent.stacks.docker.engine import (
     Engine,
@@ -88,7 +93,10 @@ class DockerStack:
         )
         self._registry: RegistryClient | None = None
         self._network = ServerNetwork(
-            engine=self._engine, settings=settings.docker, member=settings.name
+            engine=self._engine,
+            settings=settings.docker,
+            member=settings.name,
+            owner=self._root,
         )
         self._containers = SessionContainers(
             engine=self._engine, member=settings.name, owner=self._root
@@ -252,6 +260,7 @@ class DockerStack:
         if not self._settings.docker.keep_servers:
             await self._containers.remove_all()
         await self._containers.remove_orphans()
+        await self._network.remove_orphans()
 
     async def _clear_engine(self) -> None:
         try:
@@ -310,9 +319,22 @@ class DockerStack:
             self._settings.isolation,
             can_limit_disk=_can_limit_disk(info),
             firewall_missing=self._network.firewall_missing,
+            builds_unlimited=self._limit_builds(info),
         )
         for sentence in sentences:
             log.warning("isolation_weak", reason=sentence)
+
+    def _limit_builds(self, info: EngineInfo) -> str:
+        """Limit what builds need of the memory, if that is set; why it cannot be."""
+        limit = self._settings.build.repo2docker.memory_limit
+        if not limit:
+            return ""
+        reason = why_unlimited(info, is_here=self._engine.is_here, is_root=runs_as_root())
+        if not reason:
+            self._builder.memory = BuildMemory(
+                limit_bytes=bytes_of(limit), version=info.cgroup_version
+            )
+        return reason
 
     async def _sweep(self) -> None:
         """Processes and builds of an earlier run, or of this one."""

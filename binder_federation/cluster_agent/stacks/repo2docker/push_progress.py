@@ -51,12 +51,12 @@ class PushProgress:
         before = self._layers.get(layer)
         detail = message.get("progressDetail")
         current, total = _numbers(detail if isinstance(detail, Mapping) else {})
+        known = before[1] if before else 0
         if status.startswith(self.done_words):
-            known = before[1] if before else 0
             now = (known, known, True)
         else:
             # A retried upload begins anew, and the engine learns a layer's size as it goes.
-            now = (current, max(current, total), False)
+            now = (current, max(current, total, known), False)
         self._layers[layer] = now
         return now != before
 

@@ -1,7 +1,11 @@
 """From settings to a container's configuration, its network, and what is said about them."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from binder_federation.cluster_agent.stacks.docker.build_memory import BuildMemory, why_unlimited
 from binder_federation.cluster_agent.stacks.docker.engine import EngineInfo
 from binder_federation.cluster_agent.stacks.docker.isolation import (
     bytes_of,
@@ -17,6 +21,7 @@ from binder_federation.cluster_agent.stacks.docker.network import (
     bridge_name,
     firewall_rules,
     network_config,
+    network_name,
 )
 from binder_federation.cluster_agent.stacks.docker.spawner_config import published_at
 from binder_federation.config.isolation import IsolationSettings
@@ -114,8 +119,40 @@ def test_what_is_weak_is_said() -> None:
     assert any("metadata" in sentence for sentence in said)
 
 
+ENGINE = EngineInfo("28.1.0", 16 << 30, "/", "overlay2", "extfs", "cgroupfs", "2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_here", "is_root", "words"),
+    [
+        ({}, True, True, ""),
+        ({}, False, True, "another machine"),
+        ({}, True, False, "root"),
+        ({"version": "20.10.24+dfsg1"}, True, True, "Docker 23"),
+        ({"version": ""}, True, True, "Docker 23"),
+        ({"cgroup_driver": "systemd"}, True, True, "systemd"),
+    ],
+)
+def test_when_builds_can_be_limited(
+    changes: dict[str, str], is_here: bool, is_root: bool, words: str
+) -> None:
+    info = replace(ENGINE, **changes)  # type: ignore[arg-type]
+    reason = why_unlimited(info, is_here=is_here, is_root=is_root)
+    assert words in reason
+    assert bool(reason) is bool(words)
+
+
+async def test_a_cgroup_of_the_second_version(tmp_path: Path) -> None:
+    async with BuildMemory(limit_bytes=5, version="2", folder=tmp_path).hold("one") as name:
+        assert name == "/binderfed/one"
+        assert (tmp_path / "binderfed/one/memory.max").read_text() == "5"
+        assert (tmp_path / "binderfed/cgroup.subtree_control").read_text() == "+memory"
+        (tmp_path / "binderfed/one/memory.max").unlink()  # the kernel's files go with the folder
+    assert not (tmp_path / "binderfed/one").exists()
+
+
 def test_servers_do_not_reach_each_other_nor_the_machine() -> None:
-    config = network_config("binderfed-alpha", "alpha")
+    config = network_config("binderfed-alpha", member="alpha", owner=Path("/state"))
     assert config["Options"] == {
         "com.docker.network.bridge.enable_icc": "false",
         "com.docker.network.bridge.name": bridge_name("binderfed-alpha"),
@@ -125,6 +162,13 @@ def test_servers_do_not_reach_each_other_nor_the_machine() -> None:
     assert [rule[0] for rule in rules] == ["DOCKER-USER", "INPUT"]
     assert rules[0][1:5] == ["-i", "bf-x", "-d", "169.254.0.0/16"]
     assert "NEW" in rules[1], "answers to the proxy pass"
+
+
+def test_two_agents_of_one_name_have_networks_of_their_own() -> None:
+    pattern = DockerStackSettings().network
+    names = {network_name(pattern, member="alpha", owner=Path(owner)) for owner in ("/one", "/two")}
+    assert len(names) == 2, names
+    assert network_name("shared", member="alpha", owner=Path("/one")) == "shared"
 
 
 def test_how_many_servers_fit() -> None:
