@@ -42,7 +42,7 @@ class ClusterParts:
         self.builder: Builder = builder
         source: ImageSource
         if registry is None:
-            source = OnNodes(built=built, nodes=nodes, last_used=last_used, now=time.time)
+            source = OnNodes(built=built, nodes=nodes.nodes, last_used=last_used, now=time.time)
             self.builder = RememberingBuilder(builder=builder, built=built)
         else:
             source = InRegistry(images=registry.images, client=registry.client, last_used=last_used)

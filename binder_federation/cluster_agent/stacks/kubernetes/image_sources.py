@@ -6,7 +6,7 @@ built (`built_images.py`); the node's own clean-up removes them.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -19,11 +19,13 @@ from binder_federation.cluster_agent.registry.inventory import RegistryImage, Re
 from binder_federation.cluster_agent.registry.last_used import LastUsed
 from binder_federation.cluster_agent.stacks.base import Image
 from binder_federation.cluster_agent.stacks.kubernetes.built_images import BuiltImage, BuiltImages
-from binder_federation.cluster_agent.stacks.kubernetes.nodes import Node, NodeReader
+from binder_federation.cluster_agent.stacks.kubernetes.nodes import Node
 
 log = structlog.get_logger(__name__)
 
 _FIND_SECONDS = 10.0
+_KNOWN_SECONDS = 2.0
+"""For an image that is known: a registry that is away must not hold its launches up."""
 _READ_SECONDS = 60.0
 _CLEAN_SECONDS = 300.0
 _NEWS_SECONDS = 120.0
@@ -60,7 +62,8 @@ class InRegistry:
         """Asked of the registry each time: others remove images too. While it does not answer,
         what is known of it is believed: the image may be on the nodes."""
         known = next((image for image in self._images.images if image.key == key), None)
-        deadline = asyncio.get_running_loop().time() + _FIND_SECONDS
+        seconds = _KNOWN_SECONDS if known else _FIND_SECONDS
+        deadline = asyncio.get_running_loop().time() + seconds
         try:
             tag = known.tag if known else await self._find_tag(key, deadline)
             found = await self._images.find(tag, deadline=deadline) if tag else None
@@ -111,7 +114,7 @@ class OnNodes:
         self,
         *,
         built: BuiltImages,
-        nodes: NodeReader,
+        nodes: Callable[[], Awaitable[Sequence[Node] | None]],
         last_used: LastUsed,
         now: Callable[[], float],
     ) -> None:
@@ -125,7 +128,7 @@ class OnNodes:
         image = self._built.images.get(key)
         if image is None:
             return None
-        if self._is_gone(image, await self._nodes.nodes()):
+        if self._is_gone(image, await self._nodes()):
             log.info("image_gone_from_nodes", image=key)
             await self._built.forget(key)
             return None

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-from pydantic import TypeAdapter
 
 from binder_federation.binder.messages import CheckRecord
 from binder_federation.cluster_agent.registry.client import RegistryClient, make_registry_client
 from binder_federation.cluster_agent.registry.credentials.base import Credentials
 from binder_federation.cluster_agent.registry.errors import RegistryError
-from binder_federation.cluster_agent.registry.inventory import RegistryImage, RegistryImages
+from binder_federation.cluster_agent.registry.inventory import RegistryImages, known_images_file
 from binder_federation.cluster_agent.registry.last_used import LastUsed
-from binder_federation.cluster_agent.registry.state_file import StateFile
 from binder_federation.config.registry import RegistrySettings
 
 _PING_SECONDS = 5.0
@@ -35,11 +33,7 @@ class RegistryParts:
         self.client: RegistryClient = make_registry_client(
             settings, client=http, credentials=credentials, clock=time.time
         )
-        file = StateFile(
-            path=root / "registry-images.json",
-            adapter=TypeAdapter(list[RegistryImage]),
-            clock=time.time,
-        )
+        file = known_images_file(root / "registry-images.json", clock=time.time)
         self.images = RegistryImages(
             client=self.client, settings=settings, last_used=last_used, file=file
         )
