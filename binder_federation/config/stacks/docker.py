@@ -35,6 +35,9 @@ class DockerStackSettings(Section):
     machine's own services and from `blocked_networks`, with iptables."""
     blocked_networks: tuple[str, ...] = ("169.254.0.0/16",)
     """What servers do not reach, as addresses with a prefix length: the cloud's metadata."""
+    firewall_builds: bool = False
+    """Whether `blocked_networks` are kept from the engine's default network too, where builds
+    run, and with them everything else that runs there."""
     keep_servers: bool = False
     """Whether users' servers go on while the agent is stopped, and are found again. It needs a
     fixed `hub_port`, or their addresses change."""

@@ -217,3 +217,20 @@ async def test_what_builds_run_in_has_a_limit(base_image: str, docker_engine: st
     assert said == b"", "it had more memory than it may"
     assert process.returncode == 137
     assert not list(Path("/sys/fs/cgroup").glob(f"*/binderfed/{name}"))
+
+
+ASK_METADATA = """RUN python3 -c "import errno, socket; \\
+    print('metadata:', errno.errorcode[socket.socket().connect_ex(('169.254.169.254', 80))])"
+"""
+
+
+async def test_builds_may_be_kept_from_the_metadata_too(tmp_path: Path, base_image: str) -> None:
+    if not runs_as_root():
+        pytest.skip("needs a firewall: this user is not root")
+    own = DockerStackSettings(firewall_builds=True)
+    settings = docker_settings(tmp_path / "state", docker=own)
+    plan = make_plan(make_repository(tmp_path / "repository", dockerfile(base_image, ASK_METADATA)))
+    async with running_stack(settings) as stack:
+        progress = Progress()
+        await stack.builder.build(plan, progress)
+        assert "metadata: ECONNREFUSED" in progress.text, "the rule refuses at once"

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import aiodocker
 import aiohttp
+import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from binder_federation.cluster_agent.stacks.docker.errors import (
@@ -22,6 +23,8 @@ from binder_federation.cluster_agent.stacks.docker.errors import (
     EngineUnavailable,
     InUse,
 )
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
@@ -129,7 +132,8 @@ class Engine:
             stream = docker.images.pull(reference, auth=dict(auth) if auth else None, stream=True)
             async for message in stream:
                 if message.get("error"):
-                    raise EngineError(f"The image could not be pulled: {message['error']}")
+                    log.warning("image_not_pulled", image=reference, message=message["error"])
+                    raise EngineError("The image could not be pulled.")
 
     async def prune_builds(self, *, older_than: str) -> int:
         """Remove what builds keep to be quicker next time, and have not used for so long
@@ -236,7 +240,10 @@ def _ours(error: aiodocker.DockerError) -> EngineError:
         return NotThere("It is being removed already.")
     if error.status == 409 or "has active endpoints" in error.message:
         return InUse("It is in use.")
-    return EngineError(f"The Docker engine refused: {error.message}")
+    log.warning("engine_refused", status=error.status, message=error.message)
+    return EngineError(
+        "The Docker engine refused what it was asked.", advice="The agent's log has its words."
+    )
 
 
 def _image(reference: str, image: Mapping[str, Any]) -> EngineImage:

@@ -83,6 +83,7 @@ def weaknesses(
     can_limit_disk: bool,
     firewall_missing: str,
     builds_unlimited: str = "",
+    are_builds_blocked: bool = True,
 ) -> Sequence[str]:
     """What is not as safe as it could be, each a sentence. `firewall_missing` and
     `builds_unlimited`: why there is none, why they are not; empty when all is well."""
@@ -100,6 +101,11 @@ def weaknesses(
         found.append(
             "Servers reach this machine's own services and the cloud's metadata address: "
             f"{firewall_missing}"
+        )
+    if firewall_missing or not are_builds_blocked:
+        found.append(
+            "Builds reach the cloud's metadata address: set docker.firewall_builds, or keep the "
+            "engine's default network from it."
         )
     if builds_unlimited:
         found.append(f"build.repo2docker.memory_limit has no effect: {builds_unlimited}")

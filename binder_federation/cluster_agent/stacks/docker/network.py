@@ -32,7 +32,9 @@ from binder_federation.config.stacks.docker import DockerStackSettings
 
 log = structlog.get_logger(__name__)
 
+DEFAULT_BRIDGE = "docker0"
 _SECONDS = 10.0
+_REFUSE = ("-j", "REJECT", "--reject-with", "icmp-port-unreachable")
 
 
 def bridge_name(network: str) -> str:
@@ -65,11 +67,13 @@ def network_config(network: str, *, member: str, owner: Path) -> dict[str, objec
 
 def firewall_rules(bridge: str, blocked: Sequence[str]) -> list[list[str]]:
     """Chain and rule, each once, in the order in which they are inserted at a chain's top."""
-    from_servers = ["-i", bridge]
-    refuse = ["-j", "REJECT", "--reject-with", "icmp-port-unreachable"]
-    passed_on = [["DOCKER-USER", *from_servers, "-d", network, *refuse] for network in blocked]
     new = ["-m", "conntrack", "--ctstate", "NEW"]
-    return [*passed_on, ["INPUT", *from_servers, *new, *refuse]]
+    return [*blocking_rules(bridge, blocked), ["INPUT", "-i", bridge, *new, *_REFUSE]]
+
+
+def blocking_rules(bridge: str, blocked: Sequence[str]) -> list[list[str]]:
+    """Those that refuse `blocked` networks, and leave this machine alone."""
+    return [["DOCKER-USER", "-i", bridge, "-d", network, *_REFUSE] for network in blocked]
 
 
 class ServerNetwork:
@@ -119,7 +123,11 @@ class ServerNetwork:
                 await _iptables("-D", *rule)
 
     def _rules(self, name: str) -> list[list[str]]:
-        return firewall_rules(bridge_name(name), self._settings.blocked_networks)
+        blocked = self._settings.blocked_networks
+        rules = firewall_rules(bridge_name(name), blocked)
+        if self._settings.firewall_builds:
+            rules += blocking_rules(DEFAULT_BRIDGE, blocked)
+        return rules
 
     def _why_no_rules(self) -> str:
         if not self._settings.firewall:

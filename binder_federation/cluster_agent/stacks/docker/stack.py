@@ -320,6 +320,7 @@ class DockerStack:
             can_limit_disk=_can_limit_disk(info),
             firewall_missing=self._network.firewall_missing,
             builds_unlimited=self._limit_builds(info),
+            are_builds_blocked=self._settings.docker.firewall_builds,
         )
         for sentence in sentences:
             log.warning("isolation_weak", reason=sentence)

@@ -152,6 +152,10 @@ def _step(summary: str, tail: str) -> BuildFailed | MemberBuildFailed:
         )
     if _UNRESOLVED.search(tail):
         return MemberBuildFailed("The member's builds cannot resolve names on the internet now.")
+    if "install-base-env" in summary:  # repo2docker's own, before anything of the repository's
+        return MemberBuildFailed(
+            "The member could not make the environment that images start with."
+        )
     if "postBuild" in summary:
         return BuildFailed("The repository's `postBuild` failed; the log says why.")
     if re.search(r"\b(?:pip|mamba|conda|apt-get|install\.R|Rscript|julia)\b", summary):

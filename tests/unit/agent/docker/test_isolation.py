@@ -18,6 +18,7 @@ from binder_federation.cluster_agent.stacks.docker.isolation import (
 )
 from binder_federation.cluster_agent.stacks.docker.machine import sessions_that_fit
 from binder_federation.cluster_agent.stacks.docker.network import (
+    blocking_rules,
     bridge_name,
     firewall_rules,
     network_config,
@@ -115,7 +116,7 @@ def test_what_is_weak_is_said() -> None:
     said = weaknesses(
         IsolationSettings(run_as_non_root=False), can_limit_disk=False, firewall_missing="no root."
     )
-    assert len(said) == 3, said
+    assert len(said) == 4, said
     assert any("metadata" in sentence for sentence in said)
 
 
@@ -149,6 +150,16 @@ async def test_a_cgroup_of_the_second_version(tmp_path: Path) -> None:
         assert (tmp_path / "binderfed/cgroup.subtree_control").read_text() == "+memory"
         (tmp_path / "binderfed/one/memory.max").unlink()  # the kernel's files go with the folder
     assert not (tmp_path / "binderfed/one").exists()
+
+
+def test_builds_are_named_where_nothing_keeps_them_from_the_metadata() -> None:
+    said = weaknesses(
+        IsolationSettings(), can_limit_disk=True, firewall_missing="", are_builds_blocked=False
+    )
+    assert len(said) == 1
+    assert "firewall_builds" in said[0]
+    rules = blocking_rules("docker0", ["169.254.0.0/16"])
+    assert [rule[0] for rule in rules] == ["DOCKER-USER"], "others' containers reach the machine"
 
 
 def test_servers_do_not_reach_each_other_nor_the_machine() -> None:

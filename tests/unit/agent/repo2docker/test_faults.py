@@ -85,6 +85,9 @@ NO_ENGINE_HOST = (
 )
 NO_BUILDX = "docker: 'buildx' is not a docker command.\nSee 'docker --help'"
 OLD_DOCKER = "unknown flag: --progress\nSee 'docker --help'."
+BASE = """#14 0.260 /tmp/install-base-env.bash: line 20: wget: command not found
+ERROR: failed to solve: executor failed running [/bin/sh -c TIMEFORMAT='time: %3R' bash -c \
+'time /tmp/install-base-env.bash' && rm -rf /tmp/install-base-env.bash /tmp/env]: exit code: 2"""
 ENGINE_GONE = "ERROR: failed to solve: rpc error: code = Unavailable desc = error reading from \
 server: EOF"
 BAD_ARGUMENT = "unknown flag: --nonsense\nSee 'docker buildx build --help'."
@@ -122,6 +125,7 @@ def test_the_repositorys(tail: str, words: str) -> None:
         (FULL_EXPORT, "disk is full"),
         (KILLED, "killed"),
         (UNRESOLVED, "cannot resolve names"),
+        (BASE, "environment that images start with"),
         (NO_ENGINE, "does not answer"),
         (NO_ENGINE_HOST, "does not answer"),
         (NO_BUILDX, "lacks buildx"),
