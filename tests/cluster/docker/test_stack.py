@@ -234,3 +234,20 @@ async def test_builds_may_be_kept_from_the_metadata_too(tmp_path: Path, base_ima
         progress = Progress()
         await stack.builder.build(plan, progress)
         assert "metadata: ECONNREFUSED" in progress.text, "the rule refuses at once"
+
+
+async def test_servers_at_ports_of_the_engines_machine(tmp_path: Path, base_image: str) -> None:
+    settings = docker_settings(
+        tmp_path / "state", docker=DockerStackSettings(servers_at="port", firewall=False)
+    )
+    plan = make_plan(make_repository(tmp_path / "repository", dockerfile(base_image)))
+    async with running_stack(settings) as stack:
+        image = await stack.builder.build(plan, Progress())
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            hub = HubClient(stack.hub, client)
+            session = await hub.launch(image.reference)
+            assert session.last_event.get("ready") is True, session.last_event
+            published = docker("port", f"binderfed-{settings.name}-{session.user}")
+            assert "-> 127.0.0.1:" in published, "others on the network reach the server's port"
+            assert (await hub.visit(session, "api/status")).status_code == 200
+            await hub.stop(session)
