@@ -152,7 +152,7 @@ async def helm_member(
             "registry": {"repository": repository, "url": registry_url, "allow_delete": True},
             "providers": {"trusted_prefixes": [trusted]},
             "build": {"slots": 2},
-            "quota": {"sessions": 10},
+            "quota": {"sessions": 40},
             "resources": {"memory_guarantee": "64M", "memory_limit": "1G"},
             "kubernetes": {
                 "hub": {"public_url": member.hub_url},

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Page, TimeoutError
+
+from tests.support.browser import PageErrors
 
 GREETING = "The answer is 42."
 
@@ -47,9 +49,19 @@ def notebook_files(base_image: str, *, name: str = "test", more: str = "") -> di
     }
 
 
+def jupyterlab_errors() -> PageErrors:
+    """What JupyterLab's own page may complain of is not ours to judge: it is no secure context
+    where it is not served from this machine."""
+    return PageErrors(allowed=["/user/", "Clipboard API not available"])
+
+
 async def run_first_cell(page: Page) -> str:
     """In JupyterLab with `index.ipynb` open: run the first cell, return its output."""
-    await page.wait_for_url("**/lab/tree/index.ipynb**", timeout=240_000)
+    try:
+        await page.wait_for_url("**/lab/tree/index.ipynb**", timeout=240_000, wait_until="commit")
+    except TimeoutError as error:
+        shown = await page.locator("body").inner_text()
+        raise AssertionError(f"JupyterLab did not open; {page.url} shows:\n{shown}") from error
     await page.locator(".jp-Notebook").wait_for(timeout=60_000)
     # Before that, JupyterLab asks which kernel to use.
     await page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)

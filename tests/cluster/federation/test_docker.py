@@ -12,10 +12,10 @@ from playwright.async_api import Browser
 
 from binder_federation.binder.events import Phase
 from binder_federation.cluster_agent.stacks.docker.labels import OWNER_LABEL
-from tests.support.browser import PageErrors, browser, watched_page
+from tests.support.browser import browser, watched_page
 from tests.support.git_repositories import make_repository
 from tests.support.launch_checks import answers
-from tests.support.notebooks import GREETING, notebook_files, run_first_cell
+from tests.support.notebooks import GREETING, jupyterlab_errors, notebook_files, run_first_cell
 from tests.support.ports import free_port
 from tests.support.running_up import (
     RunningUp,
@@ -82,7 +82,7 @@ def containers_of(state_dir: Path) -> list[str]:
 
 async def test_a_visitor_opens_a_notebook_and_runs_a_cell(place: Place, browser: Browser) -> None:
     path = place.repository("browser")
-    errors = PageErrors(allowed=["/user/"])
+    errors = jupyterlab_errors()
     async with watched_page(browser, errors=errors) as page:
         await page.goto(f"{place.up.url}/v2/{path}?labpath=index.ipynb")
         await page.get_by_text("Build log").click()

@@ -13,12 +13,12 @@ from playwright.async_api import Browser
 
 from binder_federation.binder.events import Phase
 from tests.cluster.federation.conftest import Site
-from tests.support.browser import PageErrors, watched_page
+from tests.support.browser import watched_page
 from tests.support.eventually import eventually
 from tests.support.federation_process import FederationProcess, federation_process
 from tests.support.helm_member import HelmMember, helm_member
 from tests.support.launch_checks import answers
-from tests.support.notebooks import GREETING, run_first_cell
+from tests.support.notebooks import GREETING, jupyterlab_errors, run_first_cell
 from tests.support.ports import free_port
 from tests.support.project_image import project_image
 from tests.support.running_up import StreamSeen
@@ -99,7 +99,7 @@ async def test_a_hot_image_opens_at_once(site: Site, place: Place, browser: Brow
     assert await answers(seen)
     sys.stdout.write(f"request to ready, warm: {seen.ready_after_seconds:.2f} s;"
           f" with its build: {first.ready_after_seconds:.1f} s\n")  # fmt: skip
-    errors = PageErrors(allowed=["/user/"])
+    errors = jupyterlab_errors()
     async with watched_page(browser, errors=errors) as page:
         await page.goto(f"{place.federation.url}/v2/{path}?labpath=index.ipynb")
         assert await run_first_cell(page) == GREETING
