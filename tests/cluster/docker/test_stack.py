@@ -228,8 +228,11 @@ async def test_builds_may_be_kept_from_the_metadata_too(tmp_path: Path, base_ima
     if not runs_as_root():
         pytest.skip("needs a firewall: this user is not root")
     own = DockerStackSettings(firewall_builds=True)
+    anew = f"ENV ANEW={secrets.token_hex(4)}"  # what the engine has in its cache says nothing
     settings = docker_settings(tmp_path / "state", docker=own)
-    plan = make_plan(make_repository(tmp_path / "repository", dockerfile(base_image, ASK_METADATA)))
+    plan = make_plan(
+        make_repository(tmp_path / "repository", dockerfile(base_image, anew, ASK_METADATA))
+    )
     async with running_stack(settings) as stack:
         progress = Progress()
         await stack.builder.build(plan, progress)
