@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from playwright.async_api import Page, TimeoutError
+from playwright.async_api import Page
+from playwright.async_api import TimeoutError as BrowserTimeout
 
 from tests.support.browser import PageErrors
 
@@ -59,7 +60,7 @@ async def run_first_cell(page: Page) -> str:
     """In JupyterLab with `index.ipynb` open: run the first cell, return its output."""
     try:
         await page.wait_for_url("**/lab/tree/index.ipynb**", timeout=240_000, wait_until="commit")
-    except TimeoutError as error:
+    except BrowserTimeout as error:
         shown = await page.locator("body").inner_text()
         raise AssertionError(f"JupyterLab did not open; {page.url} shows:\n{shown}") from error
     await page.locator(".jp-Notebook").wait_for(timeout=60_000)
