@@ -38,8 +38,7 @@ log = structlog.get_logger(__name__)
 Emit = Callable[[Event], None]
 
 GRACE_SECONDS = 15.0
-"""A builder keeps the build's deadline itself, with a better message; this is for one that
-hangs."""
+"""A builder keeps its deadlines itself, with better messages; this is for one that hangs."""
 
 
 @dataclass(slots=True)
@@ -77,6 +76,7 @@ class Builds:
         metrics: AgentMetrics,
         on_built: Callable[[Image], None],
         room: Callable[[], Room],
+        further_seconds: float = 0.0,
     ) -> None:
         self._builder = builder
         self._images = images
@@ -85,6 +85,8 @@ class Builds:
         self._metrics = metrics
         self._on_built = on_built
         self._room = room
+        # Before and after the build proper: a place to build, the push.
+        self._limit_seconds = settings.timeout_seconds + further_seconds + GRACE_SECONDS
         self._running: dict[ImageKey, _Build] = {}
         self._slots = FairSlots(slots=settings.slots, most_per_group=max(1, settings.slots // 2))
 
@@ -150,14 +152,13 @@ class Builds:
             raise MemberBuildFailed(room.reason or "This member has no room for builds now.")
 
     async def _build(self, build: _Build) -> Image:
-        limit = self._settings.timeout_seconds + GRACE_SECONDS
         with self._metrics.observe_build():
             try:
-                async with asyncio.timeout(limit):
+                async with asyncio.timeout(self._limit_seconds):
                     return await self._builder.build(build.plan, build)
             except TimeoutError as error:
                 raise MemberBuildFailed(
-                    f"The build did not end within {self._settings.timeout_seconds:.0f} seconds.",
+                    f"The build did not end within {self._limit_seconds:.0f} seconds.",
                     advice="Try again; a build that takes this long may need fewer packages.",
                 ) from error
 

@@ -139,6 +139,7 @@ def _wire(
         metrics=metrics,
         on_built=inventory.note_built,
         room=lambda: stack.room,
+        further_seconds=stack.further_build_seconds,
     )
     launcher = Launcher(
         hub=hub,
@@ -149,6 +150,7 @@ def _wire(
         on_full=lambda: housekeeping.note_full(stack=stack, sessions=sessions),
     )
     activity = Activity(hub=hub, sessions=sessions)
+    draining = Draining(state_dir=settings.state_dir)
     warm = make_pool(
         settings,
         hub=hub,
@@ -160,6 +162,7 @@ def _wire(
         metrics=metrics,
         tasks=tasks,
         registry=metrics.registry,
+        draining=draining,
     )
     launches = Launches(
         providers=providers,
@@ -173,7 +176,6 @@ def _wire(
         patterns=settings.patterns,
         hook=hook,
     )
-    draining = Draining(state_dir=settings.state_dir)
     health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)
     return AgentContext(
         settings=settings,

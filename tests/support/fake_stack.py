@@ -104,6 +104,7 @@ class FakeStack:
         self.default_capacity = 50
         self.check_results = [CheckRecord(service="JupyterHub API", ok=True)]
         self.room = Room()
+        self.further_build_seconds = 0.0
         self.tidied_for: list[frozenset[str] | None] = []
         self.start_failure: Exception | None = None
         self.is_closed = False

@@ -135,6 +135,11 @@ class Stack(Protocol):
     def default_capacity(self) -> int:
         """Sessions that fit when the settings do not say."""
 
+    @property
+    def further_build_seconds(self) -> float:
+        """What `Builder.build` may take beside `build.timeout_seconds`: until a build begins,
+        and for pushing its image."""
+
     async def start(self) -> None:
         """Make everything ready; raises `StackNotReady`."""
 

@@ -63,6 +63,7 @@ class WarmPool:
         rules: WarmRules,
         concurrent: int,
         metrics: WarmMetrics,
+        is_draining: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
         self._shelf = shelf
@@ -76,6 +77,7 @@ class WarmPool:
         self._rules = rules
         self._concurrent = concurrent
         self._metrics = metrics
+        self._is_draining = is_draining
         self._clock = clock
         self._wanted: Mapping[str, int] = {}
         self._is_stopping = False
@@ -149,7 +151,9 @@ class WarmPool:
         self._remove_unaccounted()
         self._remove_lost()
         usage = self._sessions.usage()
-        occupancy = Occupancy(self._sessions.capacity, usage.total)
+        # Nobody comes while the member drains, so nobody is waited for.
+        capacity = 0 if self._is_draining() else self._sessions.capacity
+        occupancy = Occupancy(capacity, usage.total)
         waiting = self._shelf.waiting()
         self._wanted = self._size(occupancy)
         plan = plan_pool(

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from binder_federation.cluster_agent.activity import Activity
 from binder_federation.cluster_agent.core.warm_sizing import WarmRules
+from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.hub_api import HubApi
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
@@ -36,6 +37,7 @@ def make_pool(
     metrics: AgentMetrics,
     tasks: BackgroundTasks,
     registry: CollectorRegistry,
+    draining: Draining,
 ) -> WarmPool:
     """The warm servers of one agent; none are started before `tend`."""
     warm, counted, clock = settings.warm, WarmMetrics(registry), time.monotonic
@@ -58,7 +60,7 @@ def make_pool(
         max_age_seconds=warm.max_age_seconds,
         clock=clock,
     )
-    return WarmPool(
+    pool = WarmPool(
         shelf=shelf,
         giving=giving,
         demand=Demand(memory_seconds=warm.memory_seconds, exclude=warm.exclude),
@@ -70,8 +72,11 @@ def make_pool(
         rules=make_rules(settings),
         concurrent=warm.concurrent or max(1, settings.launch.concurrent // 2),
         metrics=counted,
+        is_draining=lambda: draining.current is not None,
         clock=clock,
     )
+    draining.on_change(pool.tend)
+    return pool
 
 
 def make_rules(settings: AgentSettings) -> WarmRules:

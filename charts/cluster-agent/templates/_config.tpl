@@ -22,6 +22,9 @@ kubernetes:
   build:
     image: {{ include "agent.image" . | quote }}
     image_pull_policy: {{ .Values.image.pullPolicy }}
+    {{- with .Values.image.pullSecrets }}
+    image_pull_secrets: {{ toJson . }}
+    {{- end }}
 {{- end }}
 
 {{/* What `config` may not say. */}}

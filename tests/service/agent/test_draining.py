@@ -11,6 +11,7 @@ from binder_federation.cluster_agent.cli import main
 from tests.support.agent_server import CREDENTIAL, AgentServer, running_agent
 from tests.support.eventually import eventually
 from tests.support.report_receiver import ReportReceiver
+from tests.support.warm_agents import pool_of, until_warm
 
 OPERATOR = {"Authorization": f"Bearer {CREDENTIAL}"}
 
@@ -35,6 +36,21 @@ async def test_while_it_drains_launches_are_refused_and_sessions_stay(tmp_path: 
     assert refused.status == 429
     assert still["sessions"] == 1, "who is there stays"
     assert before.last.phase is after.last.phase is Phase.READY
+
+
+async def test_nobody_is_waited_for_while_it_drains(tmp_path: Path) -> None:
+    async with running_agent(state_dir=tmp_path, warm=pool_of(3)) as agent:
+        await agent.launch()
+        await until_warm(agent, 3)
+        await ask(agent, "PUT", json={})
+        await until_warm(agent, 0)
+
+        async def is_alone() -> bool:
+            return len(agent.stack.hub.users) == 1
+
+        await eventually(is_alone, what="the warm servers to be gone, and the session to stay")
+        await ask(agent, "DELETE")
+        await until_warm(agent, 3)
 
 
 async def test_a_restart_keeps_the_word(tmp_path: Path) -> None:

@@ -133,6 +133,11 @@ class DockerStack:
         return self._managed_hub
 
     @property
+    def further_build_seconds(self) -> float:
+        """A build begins at once; the push has a deadline of its own."""
+        return self._settings.registry.push_timeout_seconds
+
+    @property
     def default_capacity(self) -> int:
         """Sessions that the engine's memory carries; 1 before the engine was asked."""
         if self._info is None:

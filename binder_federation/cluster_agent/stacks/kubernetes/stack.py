@@ -77,6 +77,12 @@ class KubernetesStack:
         return self._hub
 
     @property
+    def further_build_seconds(self) -> float:
+        """Until a node has the build's pod, and for the push."""
+        settings = self._settings
+        return settings.kubernetes.build.starting_seconds + settings.registry.push_timeout_seconds
+
+    @property
     def default_capacity(self) -> int:
         """Sessions that the cluster carried when the stack started."""
         return self._capacity

@@ -99,6 +99,11 @@ class LocalStack:
         """Sessions that this machine's memory carries."""
         return sessions_that_fit()
 
+    @property
+    def further_build_seconds(self) -> float:
+        """Builds begin at once, and nothing is pushed."""
+        return 0.0
+
     async def start(self) -> None:
         """Make everything ready; raises `StackNotReady`."""
         self._lock = lock_folder(self._folders.root)
