@@ -71,7 +71,7 @@ chart-schema: $(INSTALLED_DEV)
 
 $(INSTALLED): .venv/.made pyproject.toml constraints.txt
 	@echo "Installing into .venv ..."
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[local]'
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[docker]'
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
