@@ -24,6 +24,8 @@ _CHUNK_BYTES = 65536
 _MOST_LINE_BYTES = 4096
 _MOST_LINES = 20_000
 _TAIL_LINES = 400
+_SHOWN_TAIL_LINES = 100
+"""Of an output that was cut: its end is where it says what went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, IO[bytes]]]:
 
 
 class _Lines:
-    """Splits a stream into lines of bounded length, and stops handing them out at some point."""
+    """Splits a stream into lines of bounded length. From some point on only the end is handed
+    out."""
 
     def __init__(self, on_line: OnLine) -> None:
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -118,6 +121,13 @@ class _Lines:
         if self._rest:
             self._take(self._rest)
             self._rest = b""
+        left_out = self._count - _MOST_LINES
+        if left_out > 0:
+            shown = min(left_out, _SHOWN_TAIL_LINES)
+            if left_out > shown:
+                self._on_line(f"[{left_out - shown:,} lines are not shown. The end:]")
+            for line in list(self.tail)[-shown:]:
+                self._on_line(line)
 
     def _take(self, raw: bytes) -> None:
         # What a progress bar drew over with a carriage return is not shown.
@@ -127,4 +137,4 @@ class _Lines:
         if self._count <= _MOST_LINES:
             self._on_line(line)
         elif self._count == _MOST_LINES + 1:
-            self._on_line(f"[After {_MOST_LINES:,} lines, further output is not shown.]")
+            self._on_line(f"[After {_MOST_LINES:,} lines only the end of the output is shown.]")

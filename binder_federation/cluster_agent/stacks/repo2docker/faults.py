@@ -57,13 +57,19 @@ _COPY = re.compile(
     r"|forbidden path outside the build context|too many symlinks|cannot copy to non-directory",
     re.IGNORECASE,
 )
+_NOT_GIVEN = re.compile(r"secret \S+ not found|unset ssh forward key", re.IGNORECASE)
+_ADDED_URL = re.compile(
+    r"failed to load cache key: (?:Get|Head) \"https?://|invalid response status"
+)
 _NETWORK = re.compile(
     r"dial tcp|no such host|i/o timeout|TLS handshake|connection refused|network is unreachable"
     r"|deadline exceeded|Client\.Timeout|x509:|proxyconnect|server misbehaving",
     re.IGNORECASE,
 )
 _LIMITED = re.compile(r"toomanyrequests|429 Too Many Requests|rate limit", re.IGNORECASE)
-_SERVER_ERROR = re.compile(r"unexpected status(?: code)?:? .*\b5\d\d\b|\b50[0234] ")
+_SERVER_ERROR = re.compile(
+    r"unexpected status(?: code)?:? .*\b5\d\d\b|\b50[0234] |response status 5\d\d"
+)
 _DENIED = re.compile(
     r"denied|unauthorized|authorization failed|no basic auth credentials|\b40[13]\b",
     re.IGNORECASE,
@@ -75,6 +81,8 @@ _NO_IMAGE = re.compile(
 )
 _PUSHING = re.compile(r"failed to push|pushing (?:layers|manifest)", re.IGNORECASE)
 _METADATA = re.compile(r"\[(?:[\w-]+ )?internal\] load metadata for (\S+?):?\s*$", re.MULTILINE)
+_COPIED_FROM = re.compile(r"^ > (?:\[[^\]]*\] )?FROM (\S+?):\s*$", re.MULTILINE)
+"""What failed was an image that the Dockerfile copies from."""
 
 
 def explain_build_failure(
@@ -99,6 +107,8 @@ def explain_build_failure(
         return explain_push_failure(summary)
     if _COPY.search(summary):
         return BuildFailed("The Dockerfile copies a file that is not there; the log says which.")
+    if missing := _outside(summary):
+        return missing
     if _DOCKERFILE.search(summary):
         return BuildFailed("The Dockerfile cannot be understood; the log says where.")
     return _base_image(summary, tail, base_image) or _engine(summary)
@@ -165,9 +175,22 @@ def _step(summary: str, tail: str) -> BuildFailed | MemberBuildFailed:
     return BuildFailed("A step of the build failed; the log shows which and why.")
 
 
+def _outside(summary: str) -> BuildFailed | MemberBuildFailed | None:
+    """Something that the Dockerfile wants from outside of the repository, other than images."""
+    if _NOT_GIVEN.search(summary):
+        return BuildFailed("The Dockerfile asks for a secret or a key that builds are not given.")
+    if not _ADDED_URL.search(summary):
+        return None
+    if _NETWORK.search(summary) or _SERVER_ERROR.search(summary):
+        return MemberBuildFailed(
+            "The member cannot reach an address that the Dockerfile adds; the log says which."
+        )
+    return BuildFailed("The Dockerfile adds an address that gives nothing; the log says which.")
+
+
 def _base_image(summary: str, tail: str, base_image: str) -> BuildFailed | MemberBuildFailed | None:
-    """The image that a Dockerfile begins with could not be had."""
-    names = _METADATA.findall(tail)
+    """An image that a Dockerfile begins with, or copies from, could not be had."""
+    names = _COPIED_FROM.findall(tail) or _METADATA.findall(tail)
     if not names and "resolve source metadata" not in summary:
         return None
     name = names[-1] if names else ""
@@ -180,7 +203,7 @@ def _base_image(summary: str, tail: str, base_image: str) -> BuildFailed | Membe
     if base_image and _same_image(name, base_image):
         return MemberBuildFailed("The member's base image is missing.")
     return BuildFailed(
-        "The image that the Dockerfile begins with does not exist, or is private.",
+        "An image that the Dockerfile begins with or copies from does not exist, or is private.",
         advice="The log shows its name; check how it is spelt.",
     )
 

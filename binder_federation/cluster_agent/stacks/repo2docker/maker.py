@@ -66,6 +66,8 @@ def main(order_file: str) -> int:
         maker.build()
     except subprocess.CalledProcessError:
         return MakerStatus.BUILD_FAILED
+    except (IsADirectoryError, NotADirectoryError) as error:  # a folder named Dockerfile
+        return _failed(MakerStatus.FILES_NOT_UNDERSTOOD, error)
     except OSError as error:  # git, docker or the disk; the output says which
         return _failed(MakerStatus.BUILD_FAILED, error)
     except Exception as error:  # noqa: BLE001 - its buildpacks raise whatever a file made them raise

@@ -94,6 +94,26 @@ BAD_ARGUMENT = "unknown flag: --nonsense\nSee 'docker buildx build --help'."
 PUSH_DENIED = (
     "ERROR: failed to solve: failed to push registry.example.org/x:1: denied: requested access"
 )
+NO_SECRET = """#3 [internal] load metadata for docker.io/library/x:latest
+------
+ > [2/2] RUN --mount=type=secret,id=x,required=true cat /run/secrets/x:
+------
+ERROR: failed to solve: secret x not found: not found"""
+NO_SSH = "ERROR: failed to solve: rpc error: code = Unknown desc = unset ssh forward key default"
+ADDED = """#3 [internal] load metadata for docker.io/library/x:latest
+------
+ > http://example.org/x:
+------
+ERROR: failed to solve: failed to load cache key: """
+ADD_GONE = f"{ADDED}invalid response status 404"
+ADD_UNREACHED = f'{ADDED}Get "http://example.org/x": dial tcp 192.0.2.1:80: i/o timeout'
+ADD_BROKEN = f"{ADDED}invalid response status 503"
+NO_COPIED = """#3 [internal] load metadata for docker.io/library/base:latest
+#5 ERROR: registry.example.org/nosuch/i:2: not found
+------
+ > FROM registry.example.org/nosuch/i:2:
+------
+ERROR: failed to solve: failed to load cache key: registry.example.org/nosuch/i:2: not found"""
 PRETENDER = """#5 0.213 Cannot connect to the Docker daemon at unix:///x. Is the daemon running?
 ERROR: failed to solve: executor failed running [/bin/sh -c docker ps]: exit code: 1"""
 
@@ -109,6 +129,10 @@ ERROR: failed to solve: executor failed running [/bin/sh -c docker ps]: exit cod
         (NEW_COPY, "copies a file that is not there"),
         (PARSE, "cannot be understood"),
         (EMPTY, "cannot be understood"),
+        (NO_SECRET, "secret or a key"),
+        (NO_SSH, "secret or a key"),
+        (ADD_GONE, "adds an address that gives nothing"),
+        (NO_COPIED, "copies from does not exist, or is private"),
         (PRETENDER, "A step of the build failed"),
     ],
 )
@@ -135,6 +159,8 @@ def test_the_repositorys(tail: str, words: str) -> None:
         (UNREACHED, "cannot reach the registry"),
         (LIMITED, "no more images"),
         (PUSH_DENIED, "does not accept"),
+        (ADD_UNREACHED, "cannot reach an address that the Dockerfile adds"),
+        (ADD_BROKEN, "cannot reach an address that the Dockerfile adds"),
         ("", "the log says why"),
     ],
 )
@@ -149,6 +175,11 @@ def test_the_operators_base_image_is_not_the_repositorys_fault() -> None:
     assert isinstance(error, MemberBuildFailed), error
     short = explain_build_failure(NEW_NO_BASE, base_image="nowhere:1")
     assert isinstance(short, MemberBuildFailed), "BuildKit writes a name in full"
+
+
+def test_an_image_that_is_copied_from_is_not_the_operators_base_image() -> None:
+    error = explain_build_failure(NO_COPIED, base_image="base")
+    assert isinstance(error, BuildFailed), error
 
 
 def test_a_build_that_somebody_killed_is_the_members() -> None:
