@@ -101,6 +101,14 @@ class LaunchFailed(ServiceError):
     retryable: ClassVar[bool] = True
 
 
+class ServerStopped(ServiceError):
+    """The image is there, but its server ends by itself; another member would not do better."""
+
+    code: ClassVar[str] = "server_stopped"
+    status: ClassVar[int] = 422
+    fault: ClassVar[Fault] = Fault.REPOSITORY
+
+
 class MemberUnreachable(ServiceError):
     """A member refused, reset or fell silent."""
 

@@ -15,15 +15,19 @@ from typing import Any
 
 import structlog
 
-from binder_federation.binder.errors import LaunchFailed, QuotaExceeded
+from binder_federation.binder.errors import LaunchFailed, QuotaExceeded, ServerStopped
 from binder_federation.binder.events import Event, Phase
 from binder_federation.cluster_agent.builds import ordinal
+from binder_federation.cluster_agent.core.start_record import StartRecord
 from binder_federation.cluster_agent.hub_api import HubApi, HubUnavailable
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.removal import Removals
 from binder_federation.cluster_agent.sessions import Place, Sessions
 from binder_federation.cluster_agent.slots import FairSlots
-from binder_federation.cluster_agent.stacks.containers.refusals import is_for_want_of_room
+from binder_federation.cluster_agent.stacks.containers.refusals import (
+    is_for_want_of_room,
+    own_exit_code,
+)
 from binder_federation.config.agent import AgentLaunchSettings
 from binder_federation.runtime.errors import ServiceError
 
@@ -96,6 +100,7 @@ class Launcher:
         self._metrics = metrics
         self._on_full = on_full
         self._slots = FairSlots(slots=settings.concurrent)
+        self._record = StartRecord()
 
     @property
     def spare_slots(self) -> int:
@@ -137,6 +142,7 @@ class Launcher:
                 await self._start(place, options, emit, deadline)
         except TimeoutError as error:
             raise LaunchFailed(f"The server did not start within {seconds:.0f} seconds.") from error
+        self._record.note_ready(options.image, now=asyncio.get_running_loop().time())
         self._sessions.note_ready(place)
         url = self._hub.server_url(place.name)
         return RunningServer(place.name, url, options.token, is_warm=options.warm)
@@ -146,14 +152,14 @@ class Launcher:
     ) -> None:
         await self._hub.create_user(place.name, deadline=deadline)
         await self._hub.start_server(place.name, options.for_hub(), deadline=deadline)
-        await self._follow_progress(place.name, emit, deadline)
+        await self._follow_progress(place.name, options.image, emit, deadline)
         await self._wait_for_answer(place.name, options.token)
 
-    async def _follow_progress(self, name: str, emit: Emit, deadline: float) -> None:
+    async def _follow_progress(self, name: str, image: str, emit: Emit, deadline: float) -> None:
         """Until the hub calls the server ready. A stream that breaks off is opened anew."""
         while True:
             try:
-                if await self._read_progress(name, emit):
+                if await self._read_progress(name, image, emit):
                     return
             except HubUnavailable as error:
                 log.warning("spawn_progress_lost", user=name, reason=error.message)
@@ -165,7 +171,7 @@ class Launcher:
                 return
             await asyncio.sleep(PROGRESS_PAUSE_SECONDS)
 
-    async def _read_progress(self, name: str, emit: Emit) -> bool:
+    async def _read_progress(self, name: str, image: str, emit: Emit) -> bool:
         """Relay one stream; whether it said that the server is ready."""
         async with aclosing(self._hub.progress(name)) as events:
             async for progress in events:
@@ -173,14 +179,14 @@ class Launcher:
                     log.warning(
                         "spawn_failed", user=name, message=progress.message[:MESSAGE_LENGTH]
                     )
-                    raise self._failure_of(progress.message)
+                    raise self._failure_of(progress.message, image)
                 if progress.ready:
                     return True
                 if progress.message:
                     emit(Event(Phase.LAUNCHING, f"{progress.message[:MESSAGE_LENGTH]}\n"))
         return False
 
-    def _failure_of(self, message: str) -> ServiceError:
+    def _failure_of(self, message: str, image: str) -> ServiceError:
         """What the hub's last words on a start mean. They are for the log: it may be anybody's."""
         if is_for_want_of_room(message):
             self._on_full()
@@ -188,6 +194,15 @@ class Launcher:
                 "This member's cluster has no room for another server just now.",
                 advice="Try again in a moment.",
                 retry_after_seconds=FULL_SECONDS,
+            )
+        exit_code = own_exit_code(message)
+        now = asyncio.get_running_loop().time()
+        if exit_code is not None and self._record.blames_image(image, now=now):
+            return ServerStopped(
+                "The server in the repository's image stopped as soon as it was started, with the "
+                f"exit code {exit_code}.",
+                advice="JupyterLab or the notebook has to be installed in it, and a `start` script "
+                "or ENTRYPOINT has to end by running what it is given.",
             )
         return LaunchFailed(
             "The server did not start.",

@@ -29,10 +29,10 @@ class FakeServer:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     last_activity: str = ""
 
-    def start_has_ended(self) -> None:
-        """The start went well, unless it was stopped meanwhile."""
+    def start_has_ended(self, is_well: bool) -> None:
+        """The start went well, or not, unless it was stopped meanwhile."""
         if self.pending == "spawn":
-            self.become(ready=True)
+            self.become(ready=is_well, failed=not is_well)
 
     def become(self, *, ready: bool = False, failed: bool = False) -> None:
         """The start has ended."""
@@ -57,6 +57,8 @@ class FakeHub:
         self.most_servers = 0
         self.starts_by_themselves = True
         """Otherwise a server starts when the test calls `finish`."""
+        self.starts_fail = False
+        """Starts that end by themselves end badly, with `failure`."""
         self.progress_messages = ["Server requested", "Spawning server..."]
         self.failure = "secret detail"
         """Why starts fail, in the hub's words."""
@@ -181,7 +183,8 @@ class FakeHub:
         server = self.users[name] = FakeServer(options=body["user_options"])
         self.most_servers = max(self.most_servers, len(self.servers))
         if self.starts_by_themselves:
-            asyncio.get_running_loop().call_later(0.01, server.start_has_ended)
+            is_well = not self.starts_fail
+            asyncio.get_running_loop().call_later(0.01, server.start_has_ended, is_well)
         return web.Response(status=202)
 
     async def _stop(self, request: web.Request) -> web.Response:

@@ -21,6 +21,11 @@ from docker.errors import APIError, DockerException, NotFound  # type: ignore[im
 from dockerspawner import DockerSpawner
 from traitlets import Bool, Dict, Unicode
 
+from binder_federation.cluster_agent.stacks.containers.refusals import (
+    NOT_FOUND,
+    has_no_program,
+    has_stopped,
+)
 from binder_federation.cluster_agent.stacks.containers.server_command import server_command
 from binder_federation.cluster_agent.stacks.containers.session_resources import read_resources
 from binder_federation.cluster_agent.stacks.docker.image_pulls import ImageNotPulled, pull_image
@@ -38,6 +43,8 @@ _ENGINE_THREADS = 8
 _STOP_SECONDS = 2
 _LOG_TAIL_LINES = 20
 _TELL_EVERY_SECONDS = 0.5
+_NO_SPACE = "no space left"
+_DISK_FULL = "The member's disk is full."
 
 
 class SessionNotStarted(Exception):
@@ -272,10 +279,13 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
         if found is None:
             raise SessionNotStarted("The server's container was removed while it started.")
         output = await self.docker("logs", self.container_id, tail=_LOG_TAIL_LINES)
-        self.log.warning("%s ended early: %s", self._log_name, output.decode("utf-8", "replace"))
+        text = output.decode("utf-8", "replace")
+        self.log.warning("%s ended early: %s", self._log_name, text)
         if found["State"].get("OOMKilled"):
             raise SessionNotStarted("The server needs more memory than it may have.")
-        raise SessionNotStarted("The server stopped while it started.")
+        if _NO_SPACE in text.lower():
+            raise SessionNotStarted(_DISK_FULL)
+        raise SessionNotStarted(has_stopped(found["State"].get("ExitCode", "unknown")))
 
     def _tell(self, percent: int, message: str) -> None:
         self._told = percent, message
@@ -283,8 +293,10 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
 
 def _why_refused(error: APIError) -> str:
     text = str(error.explanation or "")
-    if "no space left" in text.lower():
-        return "The member's disk is full."
+    if _NO_SPACE in text.lower():
+        return _DISK_FULL
+    if has_no_program(text):
+        return has_stopped(NOT_FOUND)
     if error.status_code == 404:
         return "The image, or the servers' network, is not there any more."
     return "The container engine could not start the server."

@@ -9,7 +9,12 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 from dataclasses import dataclass, field
 from typing import Any
 
-from binder_federation.cluster_agent.stacks.containers.refusals import NO_ROOM
+from binder_federation.cluster_agent.stacks.containers.refusals import (
+    NO_ROOM,
+    NOT_FOUND,
+    has_no_program,
+    has_stopped,
+)
 
 Json = dict[str, Any]
 
@@ -22,6 +27,7 @@ _NEVER = {
     "CreateContainerError": "The server's container cannot be made",
     "RunContainerError": "The server's container cannot be started",
 }
+_NOT_RUN = ("RunContainerError", "ContainerCannotRun", "StartError")
 _GONE_FOR_GOOD = ("not found", "manifest unknown", "does not exist")
 _DETAIL_LENGTH = 300
 
@@ -90,6 +96,8 @@ class PodStart:
             return _exit_sentence(ended)
         waiting = state.get("waiting") or {}
         reason, detail = waiting.get("reason", ""), waiting.get("message", "")
+        if reason in _NOT_RUN and has_no_program(detail):
+            return has_stopped(NOT_FOUND)
         if reason in _NEVER:
             return _sentence(_NEVER[reason], detail)
         if reason == "CrashLoopBackOff":
@@ -125,8 +133,11 @@ def _container(pod: Json) -> Json:
 def _exit_sentence(ended: Json) -> str:
     if ended.get("reason") == "OOMKilled":
         return "The server needed more memory than it may have, and was ended."
-    code = ended.get("exitCode", "unknown")
-    return _sentence(f"The server stopped while it started (exit code {code})", "")
+    if ended.get("reason") in _NOT_RUN:
+        detail = ended.get("message", "")
+        is_images = has_no_program(detail)
+        return has_stopped(NOT_FOUND) if is_images else _sentence(_NEVER[_NOT_RUN[0]], detail)
+    return has_stopped(ended.get("exitCode", "unknown"))
 
 
 def _sentence(what: str, detail: str) -> str:

@@ -18,6 +18,7 @@ import aiohttp
 from jupyterhub.spawner import Spawner
 from traitlets import Unicode
 
+from binder_federation.cluster_agent.stacks.containers.refusals import has_stopped
 from binder_federation.cluster_agent.stacks.host.environment import session_variables
 from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.host.ports import free_ports, is_port_taken
@@ -64,6 +65,10 @@ class SessionNotStarted(Exception):
 class _ServerExited(Exception):
     """The server's process ended before it answered."""
 
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
 
 class SessionSpawner(Spawner):  # type: ignore[misc] # the library has no types
     """One session of an image."""
@@ -91,7 +96,7 @@ class SessionSpawner(Spawner):  # type: ignore[misc] # the library has no types
                 # Somebody may have taken the port between our choice and the server's start.
                 if last_try or not is_port_taken("127.0.0.1", self.port):
                     self._log_server_output()
-                    raise SessionNotStarted("The server stopped while it started.") from error
+                    raise SessionNotStarted(has_stopped(error.exit_code)) from error
             else:
                 break
         return f"http://127.0.0.1:{self.port}"
@@ -180,7 +185,7 @@ class SessionSpawner(Spawner):  # type: ignore[misc] # the library has no types
                         if answer.status == 200:
                             return
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
-        raise _ServerExited
+        raise _ServerExited(process.returncode)
 
     def _variables(self, request: SessionRequest, image: ImageFolder) -> dict[str, str]:
         session = self._session

@@ -4,7 +4,12 @@ import shlex
 
 import pytest
 
-from binder_federation.cluster_agent.stacks.containers.refusals import is_for_want_of_room
+from binder_federation.cluster_agent.stacks.containers.refusals import (
+    has_no_program,
+    has_stopped,
+    is_for_want_of_room,
+    own_exit_code,
+)
 from binder_federation.cluster_agent.stacks.containers.server_command import server_command
 from binder_federation.cluster_agent.stacks.containers.session_resources import read_resources
 from binder_federation.config.resources import ResourceSettings
@@ -53,3 +58,37 @@ def test_nonsense_is_refused(options: dict[str, object]) -> None:
 )
 def test_want_of_room_is_told_from_failures(message: str, is_full: bool) -> None:
     assert is_for_want_of_room(message) is is_full
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (f"Spawn failed: {has_stopped(127)}", 127),
+        (has_stopped(0), 0),
+        (has_stopped(137), None),
+        (has_stopped(-9), None),
+        (has_stopped("unknown"), None),
+        ("Spawn failed: The image cannot be pulled.", None),
+    ],
+)
+def test_an_end_of_its_own_is_told_from_one_by_a_signal(message: str, code: int | None) -> None:
+    assert own_exit_code(message) == code
+
+
+@pytest.mark.parametrize(
+    ("words", "is_images"),
+    [
+        ('starting container process caused: exec: "sh": executable file not found in $PATH', True),
+        ("unable to find user nosuchuser: no matching entries in passwd file", True),
+        ('exec: "/entry": stat /entry: no such file or directory: unknown', True),
+        ('exec: "/entry": permission denied: unknown', True),
+        ("standard_init_linux.go:228: exec user process caused: exec format error", True),
+        ('error mounting "/x" to rootfs: no such file or directory', False),
+        ("failed to set up container networking: address already in use", False),
+        ("", False),
+    ],
+)
+def test_an_image_without_a_program_is_told_from_an_engine_that_fails(
+    words: str, is_images: bool
+) -> None:
+    assert has_no_program(words) is is_images

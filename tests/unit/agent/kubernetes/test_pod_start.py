@@ -40,6 +40,37 @@ def make_start(*, unschedulable_seconds: float | None = 10.0) -> PodStart:
             "stopped while it started (exit code 1)",
         ),
         (
+            server_pod(
+                state={
+                    "terminated": {
+                        "exitCode": 128,
+                        "reason": "StartError",
+                        "message": 'exec: "sh": executable file not found in $PATH: unknown',
+                    }
+                }
+            ),
+            "stopped while it started (exit code 127)",
+        ),
+        (
+            server_pod(
+                phase="Pending",
+                state=waiting("RunContainerError", 'exec: "sh": executable file not found'),
+            ),
+            "stopped while it started (exit code 127)",
+        ),
+        (
+            server_pod(
+                state={
+                    "terminated": {
+                        "exitCode": 128,
+                        "reason": "StartError",
+                        "message": "failed to mount /proc",
+                    }
+                }
+            ),
+            "cannot be started: failed to mount /proc",
+        ),
+        (
             server_pod(state={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
             "more memory than it may have",
         ),
@@ -50,7 +81,8 @@ def make_start(*, unschedulable_seconds: float | None = 10.0) -> PodStart:
         (server_pod(state=RUNNING, deleted="2026-01-01T00:00:01Z"), "was deleted"),
     ],
     ids=[
-        "name", "never-pull", "config", "no-such-image", "exit", "memory", "evicted", "deleted",
+        "name", "never-pull", "config", "no-such-image", "exit", "no-shell",
+        "no-shell-yet", "no-mount", "memory", "evicted", "deleted",
     ],
 )  # fmt: skip
 def test_what_can_never_start_is_told_at_once(pod: Json, words: str) -> None:
