@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from binder_federation.binder.events import Event, Phase
 from binder_federation.cluster_agent.stacks.base import Image
+from binder_federation.cluster_agent.stacks.containers.refusals import own_exit_code
 from binder_federation.cluster_agent.stacks.docker.leftovers import SessionContainers
 from binder_federation.cluster_agent.stacks.docker.stack import DockerStack
 from binder_federation.config.agent import AgentSettings
@@ -172,16 +173,26 @@ async def test_a_launch_may_ask_for_other_limits(place: Place) -> None:
     await place.hub.stop(session)
 
 
+@pytest.mark.parametrize(
+    ("line", "exit_code"),
+    [
+        ('ENTRYPOINT ["false"]', 1),
+        ("ENV PATH=/bin", 127),  # a shell, but no Jupyter
+        ("ENV PATH=/nowhere", 127),
+        ('ENTRYPOINT ["/nowhere"]', 127),
+    ],
+    ids=["entrypoint", "no jupyter", "no shell", "no entrypoint"],
+)
 async def test_an_image_whose_server_ends_early(
-    place: Place, base_image: str, tmp_path: Path
+    place: Place, base_image: str, tmp_path: Path, line: str, exit_code: int
 ) -> None:
-    files = dockerfile(base_image, 'ENTRYPOINT ["false"]')
+    files = dockerfile(base_image, line)
     plan = make_plan(make_repository(tmp_path / "repository", files))
     image = await place.stack.builder.build(plan, Progress())
     began = asyncio.get_running_loop().time()
     session = await place.hub.launch(image.reference)
     assert session.last_event.get("failed") is True
-    assert "The server stopped while it started" in session.last_event["message"]
+    assert own_exit_code(session.last_event["message"]) == exit_code, session.last_event
     assert asyncio.get_running_loop().time() - began < 15, "it waited for the hub's timeout"
     assert place.container(session) not in containers_of(place.settings)
 
