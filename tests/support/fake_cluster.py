@@ -1,5 +1,6 @@
 """A cluster's API on loopback, for what a real one does only when it is ill: it forgets
-(410), answers 5xx or 429, cuts its answers. It has pods, and their logs, and nothing else.
+(410), answers 5xx or 429, cuts its answers. It has pods, their logs and Secrets, and lists of
+nodes and quotas; nothing runs there: a test says what becomes of a pod.
 """
 
 import asyncio
@@ -32,6 +33,14 @@ class FakeCluster:
         self.logs: dict[str, list[str]] = {}
         """Lines, each beginning with its time; each connection gets those from `sinceTime` on."""
         self.log_lines_per_connection = 1000
+        self.has_logs = True
+        """Otherwise asking for one is answered with 500."""
+        self.nodes: list[Json] = []
+        self.quotas: list[Json] = []
+        self.secrets: list[str] = []
+        """The names of those that were made."""
+        self.deleted: list[str] = []
+        """The names of pods that somebody deleted."""
         self.seen: list[str] = []
         """Methods and paths with queries, as they came."""
         self.watches = 0
@@ -48,13 +57,15 @@ class FakeCluster:
         """Answer the next requests like this instead."""
         self._answers += answers
 
-    async def set_pod(self, name: str, **pod_status: Any) -> None:
-        """Make or change a pod."""
-        kind = "MODIFIED" if name in self.pods else "ADDED"
-        uid = self.pods[name]["metadata"]["uid"] if name in self.pods else f"uid-{self._version}"
-        metadata = {"name": name, "uid": uid, "resourceVersion": str(self._version + 1)}
-        self.pods[name] = {"metadata": metadata, "status": pod_status}
-        await self._tell(kind, self.pods[name])
+    async def set_pod(self, name: str, manifest: Json | None = None, **pod_status: Any) -> None:
+        """Make a pod, of `manifest` if there is one, or change its status."""
+        there = self.pods.get(name)
+        uid = there["metadata"]["uid"] if there else f"uid-{self._version}"
+        pod = manifest or there or {"metadata": {}}
+        version = {"name": name, "uid": uid, "resourceVersion": str(self._version + 1)}
+        metadata = {**pod["metadata"], **version}
+        self.pods[name] = {**pod, "metadata": metadata, "status": pod_status}
+        await self._tell("MODIFIED" if there else "ADDED", self.pods[name])
 
     async def remove_pod(self, name: str) -> None:
         """Have a pod gone."""
@@ -83,6 +94,11 @@ class FakeCluster:
         app.router.add_get(f"{pods}/{{name}}", self._read)
         app.router.add_delete(f"{pods}/{{name}}", self._delete)
         app.router.add_get(f"{pods}/{{name}}/log", self._log)
+        app.router.add_post(f"/api/v1/namespaces/{NAMESPACE}/secrets", self._create_secret)
+        app.router.add_get(f"/api/v1/namespaces/{NAMESPACE}/events", self._no_events)
+        app.router.add_get(f"/api/v1/namespaces/{NAMESPACE}/resourcequotas", self._list_quotas)
+        app.router.add_get("/api/v1/nodes", self._list_nodes)
+        app.router.add_get("/api/v1/pods", self._list)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -120,7 +136,23 @@ class FakeCluster:
         if "watch" in request.query:
             return await self._watch(request)
         metadata = {"resourceVersion": str(self._version)}
-        return web.json_response({"metadata": metadata, "items": list(self.pods.values())})
+        wanted = request.query.get("labelSelector", "")
+        found = [pod for pod in self.pods.values() if _has_labels(pod, wanted)]
+        return web.json_response({"metadata": metadata, "items": found})
+
+    async def _list_quotas(self, _request: web.Request) -> web.Response:
+        return web.json_response({"items": self.quotas})
+
+    async def _list_nodes(self, _request: web.Request) -> web.Response:
+        return web.json_response({"items": self.nodes})
+
+    async def _no_events(self, _request: web.Request) -> web.Response:
+        return web.json_response({"items": []})
+
+    async def _create_secret(self, request: web.Request) -> web.Response:
+        secret = await request.json()
+        self.secrets.append(secret["metadata"]["name"])
+        return web.json_response(secret, status=201)
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         at = int(request.query["resourceVersion"])
@@ -146,10 +178,11 @@ class FakeCluster:
         scripted = self._scripted(request)
         if scripted is not None:
             return scripted
-        name = (await request.json())["metadata"]["name"]
+        manifest = await request.json()
+        name = manifest["metadata"]["name"]
         if name in self.pods:
             return status(409, "AlreadyExists", f'pods "{name}" already exists')
-        await self.set_pod(name)
+        await self.set_pod(name, manifest)
         return web.json_response(self.pods[name], status=201)
 
     async def _read(self, request: web.Request) -> web.Response:
@@ -172,6 +205,7 @@ class FakeCluster:
             != pod["metadata"]["uid"]
         ):
             return status(409, "Conflict", "the UID in the precondition does not match")
+        self.deleted.append(name)
         await self.remove_pod(name)
         return web.json_response(pod)
 
@@ -180,6 +214,8 @@ class FakeCluster:
         scripted = self._scripted(request)
         if scripted is not None:
             return scripted
+        if not self.has_logs:
+            return status(500, "InternalError")
         since = request.query.get("sinceTime", "")[:19]
         lines = [each for each in self.logs[request.match_info["name"]] if each[:19] >= since]
         response = web.StreamResponse()
@@ -191,3 +227,10 @@ class FakeCluster:
             self.log_lines_per_connection += 2
             request.transport.close()
         return response
+
+
+def _has_labels(pod: Json, selector: str) -> bool:
+    """Whether the pod has the labels of `a=b,c=d`."""
+    labels = pod["metadata"].get("labels") or {}
+    pairs = [pair.partition("=") for pair in selector.split(",") if pair]
+    return all(labels.get(name) == value for name, _, value in pairs)

@@ -229,3 +229,28 @@ async def test_2022_06_02_pod_limit_a_quota_of_the_cluster_is_full_not_broken() 
         agent.stack.hub.cluster_quota_is_exceeded = True
         failed = (await agent.launch()).last
         assert failed.fields["code"] == "pod_quota"
+
+
+async def test_deploy_3080_serial_pulls_are_waited_for_not_asked_for_again() -> None:
+    """20 new images at once, and the node pulls one after the other: each is asked for once."""
+    stack = FakeStack()
+    hub = stack.hub
+    hub.starts_by_themselves = False
+    for number in range(20):
+        stack.images.add(plan(f"owner/new-{number}"))
+    async with running_agent(stack, launch={"concurrent": 20}) as agent:
+        async with asyncio.TaskGroup() as group:
+            paths = [f"gh/owner/new-{number}/{SHA}" for number in range(20)]
+            launches = [group.create_task(agent.launch(path)) for path in paths]
+
+            async def all_are_asked_for() -> bool:
+                return len(hub.servers) == 20
+
+            await eventually(all_are_asked_for, what="all launches to wait for their pulls")
+            for server in hub.servers.values():
+                server.start_has_ended(is_well=True)
+                await asyncio.sleep(0)
+        assert [task.result().last.phase for task in launches] == [Phase.READY] * 20
+    assert hub.calls["start_server"] == 20, "a launch that waits was asked for again"
+    assert hub.calls["create_user"] == 20
+    assert hub.calls["delete_server"] == 0
