@@ -8,18 +8,20 @@ the visitor's request.
 import hashlib
 import hmac
 import json
+import re
 from binascii import b2a_base64
 from functools import lru_cache
 from typing import NamedTuple
 
 import jwt
 
-from binder_federation.binder.errors import NotAuthorized
+from binder_federation.binder.errors import InvalidSpec, NotAuthorized
 
 LIFETIME_SECONDS = 300
 _ALGORITHM = "HS256"
 _quoted = json.encoder.encode_basestring_ascii
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 _HEADER = b2a_base64(b'{"alg":"HS256","typ":"JWT"}', newline=False).rstrip(b"=")
 
 
@@ -36,10 +38,15 @@ class BuildClaims(NamedTuple):
     origin: str = ""
     launch: str = ""
     """The launch, as this member knows it: who asks again for the same gets the same server."""
+    user: str = ""
+    """The hub's name of a visitor who is logged in; empty for all others."""
 
 
 def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
-    """A token for `claims` that is valid for `LIFETIME_SECONDS` from `now` (seconds since 1970)."""
+    """A token for `claims` that is valid for `LIFETIME_SECONDS` from `now` (seconds since 1970).
+
+    Raises `InvalidSpec` for a user whose name no hub should be given.
+    """
     issued_at = int(now)
     # By hand (RFC 7515, 3.1): it is on the path of every launch, and jwt.encode takes
     # five times as long. Tokens are read with the library.
@@ -47,7 +54,7 @@ def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
         f'{{"aud":{_quoted(claims.audience)},"iat":{issued_at},"exp":{issued_at + LIFETIME_SECONDS}'
         f',"ip":{_quoted(claims.client_address)},"launch_host":{_quoted(claims.launch_host)}'
         f',"request":{_quoted(claims.request)},"origin":{_quoted(claims.origin)}'
-        f',"launch":{_quoted(claims.launch)}}}'
+        f',"launch":{_quoted(claims.launch)}{_user_claim(claims.user)}}}'
     )
     signed = b"%b.%b" % (_HEADER, _base64url(payload.encode("ascii")))
     signature = hmac.digest(_signing_key(key), signed, "sha256")
@@ -76,7 +83,25 @@ def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
         request=str(payload.get("request", "")),
         origin=str(payload.get("origin", "")),
         launch=str(payload.get("launch", "")),
+        user=_read_user(payload.get("user", "")),
     )
+
+
+def _user_claim(user: str) -> str:
+    if not user:
+        return ""
+    if not _USER.fullmatch(user):
+        raise InvalidSpec("The user's name is not one that a member's hub can have.")
+    return f',"user":{_quoted(user)}'
+
+
+def _read_user(claim: object) -> str:
+    """The name goes into paths of the hub's API, so it is looked at again."""
+    if claim == "":
+        return ""
+    if not isinstance(claim, str) or not _USER.fullmatch(claim):
+        raise NotAuthorized("The build token names a user that no hub can have.")
+    return claim
 
 
 def _base64url(data: bytes) -> bytes:

@@ -69,6 +69,22 @@ class RepositoryQuotaExceeded(QuotaExceeded):
     code: ClassVar[str] = "repo_quota"
 
 
+class UserQuotaExceeded(ServiceError):
+    """A visitor who is logged in has as many servers as one may have at this member."""
+
+    code: ClassVar[str] = "user_quota"
+    status: ClassVar[int] = 429
+    fault: ClassVar[Fault] = Fault.REQUEST
+
+
+class NamedServersOff(ServiceError):
+    """This member has no servers for visitors who are logged in."""
+
+    code: ClassVar[str] = "named_servers_off"
+    status: ClassVar[int] = 403
+    fault: ClassVar[Fault] = Fault.REQUEST
+
+
 class BuildFailed(ServiceError):
     """The repository does not build; another member would not do better."""
 

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 
 import structlog
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_api import HubApi
-from binder_federation.cluster_agent.hub_models import HubUser
+from binder_federation.cluster_agent.hub_models import HubServer
 from binder_federation.cluster_agent.sessions import Sessions
 from binder_federation.runtime.errors import ServiceError
 
@@ -37,34 +38,34 @@ class Activity:
         """One pass over all running servers, a few at a time."""
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def one(user: HubUser) -> None:
+        async def one(name: ServerName, server: HubServer) -> None:
             async with limit:
-                await self._pass_on_of(user)
+                await self._pass_on_of(name, server)
 
         async with asyncio.TaskGroup() as group:
-            for user in self._sessions.users:
-                if user.server is not None and user.server.ready:
-                    group.create_task(one(user))
+            for name, server in self._sessions.servers.items():
+                if server.ready:
+                    group.create_task(one(name, server))
 
-    async def _pass_on_of(self, user: HubUser) -> None:
-        token = user.server.option("token") if user.server is not None else ""
+    async def _pass_on_of(self, name: ServerName, server: HubServer) -> None:
+        token = server.option("token")
         if not token:
             return  # not started by us
-        status = await self._hub.server_status(user.name, token)
+        status = await self._hub.server_status(name, token)
         if status is None or status.last_activity is None:
             return
-        if self._sessions.is_waiting_warm(user):
-            await self.note_used_now(user.name)
+        if self._sessions.is_waiting_warm(name):
+            await self.note_used_now(name)
         else:
-            await self._post(user.name, status.last_activity)
+            await self._post(name, status.last_activity)
 
-    async def note_used_now(self, name: str) -> None:
-        """Tell the hub that the user's server is used just now."""
-        await self._post(name, datetime.now(UTC))
+    async def note_used_now(self, server: ServerName) -> None:
+        """Tell the hub that the server is used just now."""
+        await self._post(server, datetime.now(UTC))
 
-    async def _post(self, name: str, last_activity: datetime) -> None:
+    async def _post(self, server: ServerName, last_activity: datetime) -> None:
         deadline = asyncio.get_running_loop().time() + POST_SECONDS
         try:
-            await self._hub.post_activity(name, last_activity, deadline=deadline)
+            await self._hub.post_activity(server, last_activity, deadline=deadline)
         except ServiceError as error:
-            log.info("activity_not_taken", user=name, reason=error.message)
+            log.info("activity_not_taken", server=str(server), reason=error.message)

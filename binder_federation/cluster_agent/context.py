@@ -128,7 +128,12 @@ def _wire(
     )
     sessions = Sessions(hub=hub, quota=_quota(settings, stack), patterns=settings.patterns)
     removals = Removals(
-        hub=hub, sessions=sessions, tasks=tasks, metrics=metrics, clock=time.monotonic
+        hub=hub,
+        sessions=sessions,
+        tasks=tasks,
+        metrics=metrics,
+        clock=time.monotonic,
+        adopts_users=settings.launch.named_servers,
     )
     inventory = Inventory(images=stack.images, sessions=sessions, tasks=tasks, metrics=metrics)
     builds = Builds(
@@ -214,6 +219,9 @@ def _quota(settings: AgentSettings, stack: Stack) -> Quota:
     return Quota(
         sessions=stack.default_capacity if sessions is None else sessions,
         sessions_per_repository=settings.quota.sessions_per_repository,
+        named_servers_per_user=(
+            settings.launch.named_servers_per_user if settings.launch.named_servers else 0
+        ),
     )
 
 

@@ -35,6 +35,8 @@ class PreLaunch:
     image: str
     repo_url: str
     client_address: str
+    server_name: str = ""
+    """Set for a visitor who is logged in: the user has several servers, and this is one."""
 
 
 class LaunchRefused(ServiceError):

@@ -12,7 +12,7 @@ def make_housekeeping(*, stack: Stack, sessions: Sessions) -> Callable[[], Await
     """One pass, to be run every `TIDY_EVERY_SECONDS`."""
 
     async def tidy() -> None:
-        await stack.tidy(known_users=sessions.known_users())
+        await stack.tidy(known_servers=sessions.known_servers())
         sessions.note_room(stack.room.sessions)
 
     return tidy

@@ -23,10 +23,17 @@ from tenacity import (
     wait_exponential,
 )
 
-from binder_federation.binder.errors import LaunchFailed, QuotaExceeded
+from binder_federation.binder.errors import (
+    LaunchFailed,
+    NamedServersOff,
+    QuotaExceeded,
+    UserQuotaExceeded,
+)
 from binder_federation.binder.events import StreamParser
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_models import (
     HubProgress,
+    HubServer,
     HubUser,
     ServerStatus,
 )
@@ -68,21 +75,25 @@ class HubApi:
         self._policy = policy
 
     async def create_user(self, name: str, *, deadline: float) -> None:
-        """Make the user; one that is there already was made by a try that seemed to fail."""
+        """Make the user; one that is there already is logged in, or was made by a try that
+        seemed to fail."""
         response = await self._request("POST", f"/users/{name}", deadline=deadline)
         _expect(response, 201, 409)
 
-    async def start_server(self, name: str, options: dict[str, Any], *, deadline: float) -> None:
-        """Ask for the user's server; it is starting, or there, when this returns."""
+    async def start_server(
+        self, server: ServerName, options: dict[str, Any], *, deadline: float
+    ) -> None:
+        """Ask for the server; it is starting, or there, when this returns."""
         response = await self._request(
-            "POST", f"/users/{name}/server", json={"user_options": options}, deadline=deadline
+            "POST", _path(server), json={"user_options": options}, deadline=deadline
         )
         # 400 is "already running", 409 "already starting": an earlier try got through.
-        if response.status_code == 400 and await self._is_active(name, deadline):
+        if response.status_code == 400 and await self.find_server(server, deadline=deadline):
             return
+        _refuse_named_servers(response)
         _expect(response, 201, 202, 409)
 
-    async def progress(self, name: str) -> AsyncGenerator[HubProgress, None]:
+    async def progress(self, server: ServerName) -> AsyncGenerator[HubProgress, None]:
         """The events of a server's start, until the hub ends the stream.
 
         The deadline is the caller's: a timeout inside a generator would strike
@@ -93,7 +104,7 @@ class HubApi:
         try:
             async with self._client.stream(
                 "GET",
-                f"{self._hub.api_url}/users/{name}/server/progress",
+                f"{self._hub.api_url}{_path(server)}/progress",
                 headers={**self._headers(), "Accept": "text/event-stream"},
                 timeout=timeout,
             ) as response:
@@ -109,6 +120,11 @@ class HubApi:
         response = await self._request("GET", f"/users/{name}", deadline=deadline)
         _expect(response, 200, 404)
         return _read_user(response) if response.status_code == 200 else None
+
+    async def find_server(self, server: ServerName, *, deadline: float) -> HubServer | None:
+        """The server while it is active, or None."""
+        user = await self.user(server.user, deadline=deadline)
+        return user.active_servers.get(server) if user is not None else None
 
     async def users(self, *, deadline: float) -> list[HubUser]:
         """All users, page by page. Not retried: the loop that asks asks again."""
@@ -130,10 +146,12 @@ class HubApi:
                 return found
         raise HubUnavailable("The hub's list of users does not end.")
 
-    async def delete_server(self, name: str, *, deadline: float) -> bool:
-        """Stop the user's server; whether it is stopped already (else it is stopping)."""
+    async def delete_server(self, server: ServerName, *, deadline: float) -> bool:
+        """Stop the server; whether it is stopped already (else it is stopping). The hub forgets
+        a named one then, which else would count towards its limit for the user."""
+        body: dict[str, Any] = {"json": {"remove": True}} if server.is_named else {}
         response = await self._request(
-            "DELETE", f"/users/{name}/server", deadline=deadline, policy=NO_RETRY
+            "DELETE", _path(server), deadline=deadline, policy=NO_RETRY, **body
         )
         _expect(response, 202, 204, 404)
         return response.status_code != 202
@@ -145,13 +163,14 @@ class HubApi:
         )
         _expect(response, 204, 404)
 
-    async def post_activity(self, name: str, last_activity: datetime, *, deadline: float) -> None:
-        """Tell the hub when the user's server was last used."""
+    async def post_activity(
+        self, server: ServerName, last_activity: datetime, *, deadline: float
+    ) -> None:
+        """Tell the hub when the server was last used."""
         when = last_activity.isoformat()
-        body = {"last_activity": when, "servers": {"": {"last_activity": when}}}
-        response = await self._request(
-            "POST", f"/users/{name}/activity", json=body, deadline=deadline, policy=NO_RETRY
-        )
+        body = {"last_activity": when, "servers": {server.name: {"last_activity": when}}}
+        path = f"/users/{server.user}/activity"
+        response = await self._request("POST", path, json=body, deadline=deadline, policy=NO_RETRY)
         _expect(response, 200)
 
     async def ensure_group(self, group: str, *, deadline: float) -> None:
@@ -173,12 +192,12 @@ class HubApi:
         _expect(response, 200, 404)
         return response.status_code == 200
 
-    def server_url(self, name: str) -> str:
-        """Where browsers reach the user's server, with a trailing `/`."""
-        return f"{self._hub.public_url}/user/{name}/"
+    def server_url(self, server: ServerName) -> str:
+        """Where browsers reach the server, with a trailing `/`."""
+        return f"{self._hub.public_url}/user/{server}/"
 
     async def server_status(
-        self, name: str, token: str, *, within_seconds: float = STATUS_SECONDS
+        self, server: ServerName, token: str, *, within_seconds: float = STATUS_SECONDS
     ) -> ServerStatus | None:
         """What the server itself answers with its token; None while it does not answer.
 
@@ -186,7 +205,7 @@ class HubApi:
         """
         try:
             response = await self._client.get(
-                f"{self._hub.proxy_url}/user/{name}/api/status",
+                f"{self._hub.proxy_url}/user/{server}/api/status",
                 headers={"Authorization": f"token {token}"},
                 timeout=within_seconds,
                 follow_redirects=False,
@@ -196,10 +215,6 @@ class HubApi:
             return ServerStatus.model_validate_json(response.content)
         except (httpx.HTTPError, ValidationError):
             return None
-
-    async def _is_active(self, name: str, deadline: float) -> bool:
-        user = await self.user(name, deadline=deadline)
-        return user is not None and user.server is not None
 
     async def _request(
         self,
@@ -245,6 +260,30 @@ class HubApi:
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"token {self._hub.api_token}"}
+
+
+def _path(server: ServerName) -> str:
+    """Of the server in the hub's API; both names are of characters that need no escape."""
+    if server.is_named:
+        return f"/users/{server.user}/servers/{server.name}"
+    return f"/users/{server.user}/server"
+
+
+def _refuse_named_servers(response: httpx.Response) -> None:
+    """Raise what JupyterHub's own words say of named servers: off, or enough of them."""
+    if response.status_code != 400:
+        return
+    text = _text(response)
+    if "Named servers are not enabled" in text:
+        raise NamedServersOff(
+            "This member's hub has no servers for visitors who are logged in.",
+            advice="Another member may have, or launch without logging in.",
+        )
+    if "the maximum of" in text and "named servers" in text:
+        raise UserQuotaExceeded(
+            "You have as many servers at this member as its hub allows.",
+            advice="Shut one of them down, and delete it, first.",
+        )
 
 
 def _expect(response: httpx.Response, *statuses: int) -> None:

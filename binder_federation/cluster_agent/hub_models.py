@@ -3,10 +3,13 @@
 https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from binder_federation.cluster_agent.core.server_names import ServerName
 
 HANDED_OUT_GROUP = "binder-handed-out"
 """The hub's group of users whose warm server was given to a visitor (warm/handouts.py)."""
@@ -42,7 +45,7 @@ class HubServer(_Model):
 
 
 class HubUser(_Model):
-    """A user of the hub, who has at most the one default server here."""
+    """A user of the hub: a temporary one with the default server, or one who is logged in."""
 
     name: str
     created: datetime | None = None
@@ -50,10 +53,13 @@ class HubUser(_Model):
     servers: Annotated[dict[str, HubServer], Field(default_factory=dict)]
 
     @property
-    def server(self) -> HubServer | None:
-        """The default server, while it is active."""
-        server = self.servers.get("")
-        return server if server is not None and server.is_active else None
+    def active_servers(self) -> Mapping[ServerName, HubServer]:
+        """Those that use the machine."""
+        return {
+            ServerName(self.name, name): server
+            for name, server in self.servers.items()
+            if server.is_active
+        }
 
     @property
     def is_waiting_warm(self) -> bool:

@@ -1,10 +1,11 @@
 """A server for one visitor, through JupyterHub's REST API.
 
-A temporary user is made, its server started, the hub's account of that followed.
+A temporary user is made, its server started, the hub's account of that followed; a visitor
+who is logged in gets a named server instead, and the user stays (`core/server_names.py`).
 The hub may call a server ready before it answers (mybinder.org, 2017-09-27), so
 the last step asks the server itself, with its token and through the proxy, as the
 visitor's browser will. Whatever ends a launch early, also its being cancelled,
-removes the user and the server; the place is free when that is done.
+removes the server, and a temporary user; the place is free when that is done.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import structlog
 from binder_federation.binder.errors import LaunchFailed, QuotaExceeded, ServerStopped
 from binder_federation.binder.events import Event, Phase
 from binder_federation.cluster_agent.builds import ordinal
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.core.start_record import StartRecord
 from binder_federation.cluster_agent.hub_api import HubApi, HubUnavailable
 from binder_federation.cluster_agent.metrics import AgentMetrics
@@ -70,9 +72,9 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that answers to its token. `user` is the hub's name for whoever has it."""
+    """A server that answers to its token."""
 
-    user: str
+    server: ServerName
     url: str
     token: str
     is_warm: bool = False
@@ -119,7 +121,7 @@ class Launcher:
                 place.repository, on_place=lambda number: _tell_place(number, emit)
             ):
                 was_asked = True
-                self._removals.note_made(place.name)
+                self._removals.note_made(place.server)
                 with self._metrics.observe_spawn():
                     return await self._start_in_time(place, options, emit)
         except BaseException:  # also a cancellation: nothing may be left
@@ -128,7 +130,7 @@ class Launcher:
 
     def _give_up(self, place: Place, *, was_asked: bool) -> None:
         if was_asked:
-            self._removals.remove_soon(place.name, then=lambda: self._sessions.release(place))
+            self._removals.remove_soon(place.server, then=lambda: self._sessions.release(place))
         else:
             self._sessions.release(place)
 
@@ -144,41 +146,41 @@ class Launcher:
             raise LaunchFailed(f"The server did not start within {seconds:.0f} seconds.") from error
         self._record.note_ready(options.image, now=asyncio.get_running_loop().time())
         self._sessions.note_ready(place)
-        url = self._hub.server_url(place.name)
-        return RunningServer(place.name, url, options.token, is_warm=options.warm)
+        url = self._hub.server_url(place.server)
+        return RunningServer(place.server, url, options.token, is_warm=options.warm)
 
     async def _start(
         self, place: Place, options: ServerOptions, emit: Emit, deadline: float
     ) -> None:
-        await self._hub.create_user(place.name, deadline=deadline)
-        await self._hub.start_server(place.name, options.for_hub(), deadline=deadline)
-        await self._follow_progress(place.name, options.image, emit, deadline)
-        await self._wait_for_answer(place.name, options.token)
+        await self._hub.create_user(place.server.user, deadline=deadline)
+        await self._hub.start_server(place.server, options.for_hub(), deadline=deadline)
+        await self._follow_progress(place.server, options.image, emit, deadline)
+        await self._wait_for_answer(place.server, options.token)
 
-    async def _follow_progress(self, name: str, image: str, emit: Emit, deadline: float) -> None:
+    async def _follow_progress(
+        self, name: ServerName, image: str, emit: Emit, deadline: float
+    ) -> None:
         """Until the hub calls the server ready. A stream that breaks off is opened anew."""
         while True:
             try:
                 if await self._read_progress(name, image, emit):
                     return
             except HubUnavailable as error:
-                log.warning("spawn_progress_lost", user=name, reason=error.message)
-            user = await self._hub.user(name, deadline=deadline)
-            server = user.server if user is not None else None
+                log.warning("spawn_progress_lost", server=str(name), reason=error.message)
+            server = await self._hub.find_server(name, deadline=deadline)
             if server is None:
                 raise LaunchFailed("The hub of this member could not start the server.")
             if server.ready:
                 return
             await asyncio.sleep(PROGRESS_PAUSE_SECONDS)
 
-    async def _read_progress(self, name: str, image: str, emit: Emit) -> bool:
+    async def _read_progress(self, name: ServerName, image: str, emit: Emit) -> bool:
         """Relay one stream; whether it said that the server is ready."""
         async with aclosing(self._hub.progress(name)) as events:
             async for progress in events:
                 if progress.failed:
-                    log.warning(
-                        "spawn_failed", user=name, message=progress.message[:MESSAGE_LENGTH]
-                    )
+                    message = progress.message[:MESSAGE_LENGTH]
+                    log.warning("spawn_failed", server=str(name), message=message)
                     raise self._failure_of(progress.message, image)
                 if progress.ready:
                     return True
@@ -209,7 +211,7 @@ class Launcher:
             advice="Another try often succeeds, at another member all the more.",
         )
 
-    async def _wait_for_answer(self, name: str, token: str) -> None:
+    async def _wait_for_answer(self, name: ServerName, token: str) -> None:
         """Until the server itself answers; the caller's deadline ends it."""
         pause = ANSWER_FIRST_PAUSE_SECONDS
         while await self._hub.server_status(name, token) is None:

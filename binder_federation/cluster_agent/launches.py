@@ -17,12 +17,15 @@ from binder_federation.binder.events import Event, Phase
 from binder_federation.binder.providers import parse_launch_path
 from binder_federation.binder.providers.base import RepoProvider
 from binder_federation.binder.resolver import ResolvedSpec, Resolver
+from binder_federation.binder.spec import LaunchSpec
 from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.core.names import (
     SUFFIX_ALPHABET,
     SUFFIX_LENGTH,
+    named_server,
     user_name,
 )
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hooks import Hook, PreLaunch, run_hook
 from binder_federation.cluster_agent.launcher import Launcher, RunningServer, ServerOptions
 from binder_federation.cluster_agent.metrics import AgentMetrics
@@ -90,10 +93,10 @@ class Launches:
         self._hook = hook
         self._metrics = metrics
 
-    async def run(self, request: LaunchRequest, emit: Emit) -> str | None:
+    async def run(self, request: LaunchRequest, emit: Emit) -> ServerName | None:
         """The whole launch; it ends after `ready`, or raises a `ServiceError`.
 
-        Returns the hub user whose session it made; None when only an image was asked for.
+        Returns the server that it made; None when only an image was asked for.
         """
         with self._metrics.observe_launch():
             source = await self._resolve(request.raw_path, emit)
@@ -115,11 +118,10 @@ class Launches:
         message = "Done! Found built image\n" if was_there else "Done! Image built\n"
         emit(Event(Phase.READY, message, {"imageName": image.reference}))
 
-    async def _launch(self, source: _Source, request: LaunchRequest, emit: Emit) -> str:
+    async def _launch(self, source: _Source, request: LaunchRequest, emit: Emit) -> ServerName:
         spec = source.resolved.spec
-        suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
         # No await between the quota check and taking the place: `hold` does both.
-        place = self._sessions.hold(user_name(spec, suffix), spec.affinity_key)
+        place = self._sessions.hold(_new_server(spec, request.claims.user), spec.affinity_key)
         try:
             image, was_there = await self._image(source, emit)
             place.image = image.reference
@@ -131,14 +133,16 @@ class Launches:
         found = "Found built image" if was_there else "Built image"
         emit(Event(Phase.BUILT, f"{found}, launching...\n", {"imageName": image.reference}))
         emit(Event(Phase.LAUNCHING, "Launching server...\n"))
-        if not added:  # else its server is like no other
+        # Else its server is like no other: it has options of its own, or a user who stays.
+        is_usual = not added and not place.server.is_named
+        if is_usual:
             self._warm.note_launch(image.key, spec, options)
-        server = await self._warm_server(place, image, may_take=not added)
+        server = await self._warm_server(place, image, may_take=is_usual)
         if server is None:
             options = replace(options, further={**options.further, **added})
             server = await self._launcher.launch(place, options, emit)
         emit(_ready_event(server, options))
-        return server.user
+        return server.server
 
     async def _warm_server(
         self, place: Place, image: Image, *, may_take: bool
@@ -165,6 +169,14 @@ class Launches:
         return await self._builds.watch(plan, emit), False
 
 
+def _new_server(spec: LaunchSpec, user: str) -> ServerName:
+    """A server that nobody has: of a temporary user, or of the one who is logged in."""
+    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+    if user:
+        return ServerName(user, named_server(spec, suffix))
+    return ServerName(user_name(spec, suffix))
+
+
 def _server_options(
     source: _Source,
     claims: BuildClaims,
@@ -188,11 +200,12 @@ def _server_options(
 
 def _pre_launch(place: Place, options: ServerOptions) -> PreLaunch:
     return PreLaunch(
-        user=place.name,
+        user=place.server.user,
         repository=place.repository,
         image=options.image,
         repo_url=options.repo_url,
         client_address=options.binder_client_ip,
+        server_name=place.server.name,
     )
 
 

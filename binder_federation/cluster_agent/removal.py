@@ -1,11 +1,15 @@
-"""Removing hub users whose launch failed or was given up, and what is left of them.
+"""Removing servers whose launch failed or was given up, and what is left of them.
+
+With its server a temporary user goes; of a user who is logged in (`core/server_names.py`)
+only the named server does.
 
 A removal runs as a background task of its own, so that a cancelled launch is
 cleaned up all the same. Whoever is still in the hub's list after that is left to
 `reap`, which tries again with a bounded number per pass and never gives up: at
 mybinder.org culls that failed were retried until the hub drowned in them
-(2018-04-18). Only users that this process made are ever touched; those of an
-earlier run are the idle culler's.
+(2018-04-18). Only what this process made is ever touched; what is of an earlier run is
+the idle culler's. That cannot tell who is logged in, so where there are named servers it
+removes no users: temporary ones of an earlier run are `adopted` here, by their servers.
 """
 
 import asyncio
@@ -15,6 +19,7 @@ from itertools import islice
 import structlog
 
 from binder_federation.binder.errors import LaunchFailed
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_api import HubApi
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.sessions import Sessions
@@ -31,7 +36,7 @@ MOST_PER_PASS = 10
 
 
 class Removals:
-    """Removes the hub users of this agent."""
+    """Removes the servers and the temporary users of this agent."""
 
     def __init__(
         self,
@@ -41,34 +46,37 @@ class Removals:
         tasks: BackgroundTasks,
         metrics: AgentMetrics,
         clock: Callable[[], float],
+        adopts_users: bool = False,
     ) -> None:
+        """`adopts_users`: nobody else removes the temporary users of an earlier run."""
         self._hub = hub
         self._sessions = sessions
         self._tasks = tasks
         self._metrics = metrics
         self._clock = clock
-        self._made: dict[str, float] = {}
-        self._unwanted: dict[str, None] = {}
+        self._adopts_users = adopts_users
+        self._made: dict[ServerName, float] = {}
+        self._unwanted: dict[ServerName, None] = {}
         self._running: set[asyncio.Task[None]] = set()
 
-    def note_made(self, name: str) -> None:
-        """The user is this agent's: it is about to be made."""
-        self._made[name] = self._clock()
+    def note_made(self, server: ServerName) -> None:
+        """The server is this agent's: it is about to be made."""
+        self._made[server] = self._clock()
 
-    def is_ours(self, name: str) -> bool:
-        """Whether the user is known to be this agent's, and its removal is seen to."""
-        return name in self._made
+    def is_ours(self, server: ServerName) -> bool:
+        """Whether the server is known to be this agent's, and its removal is seen to."""
+        return server in self._made
 
-    def remove_soon(self, name: str, *, then: Callable[[], None]) -> None:
-        """Remove the user's server and the user; call `then` when that ended, well or not."""
+    def remove_soon(self, server: ServerName, *, then: Callable[[], None]) -> None:
+        """Remove the server and a temporary user; call `then` when that ended, well or not."""
 
         async def run() -> None:
             try:
-                await self._try_removal(name)
+                await self._try_removal(server)
             finally:
                 then()
 
-        task = self._tasks.start(run(), name=f"remove-{name}")
+        task = self._tasks.start(run(), name=f"remove-{server}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -79,65 +87,86 @@ class Removals:
 
     async def reap(self) -> None:
         """One pass: who should be gone and is still listed, and whose session has ended."""
+        if self._adopts_users:
+            self._adopt()
         self._forget_the_gone()
-        for name in islice(dict.fromkeys([*self._left_over(), *self._ended()]), MOST_PER_PASS):
-            await self._try_removal(name)
+        due = dict.fromkeys([*self._left_over(), *self._ended()])
+        for server in islice(due, MOST_PER_PASS):
+            await self._try_removal(server)
 
-    async def _try_removal(self, name: str) -> None:
+    async def _try_removal(self, server: ServerName) -> None:
         # To the end of the line: after a failure the others get their turn first.
-        self._unwanted.pop(name, None)
-        self._unwanted[name] = None
+        self._unwanted.pop(server, None)
+        self._unwanted[server] = None
         deadline = asyncio.get_running_loop().time() + REMOVE_SECONDS
         try:
-            await self._remove(name, deadline)
+            await self._remove(server, deadline)
         except ServiceError as error:
-            log.warning("hub_user_left_over", user=name, reason=error.message)
+            log.warning("hub_server_left_over", server=str(server), reason=error.message)
             self._metrics.removals.labels("failed").inc()
         else:
-            self._sessions.note_gone(name)
+            self._sessions.note_gone(server)
             self._metrics.removals.labels("removed").inc()
+            if server.is_named:
+                self._forget(server)  # the hub does not list it, be it there or not
 
-    async def _remove(self, name: str, deadline: float) -> None:
-        """Stop the server, wait until it has stopped, delete the user."""
-        if not await self._hub.delete_server(name, deadline=deadline):
-            await self._wait_until_stopped(name, deadline)
-        await self._hub.delete_user(name, deadline=deadline)
+    async def _remove(self, server: ServerName, deadline: float) -> None:
+        """Stop the server, wait until it has stopped, delete a temporary user."""
+        if not await self._hub.delete_server(server, deadline=deadline):
+            await self._wait_until_stopped(server, deadline)
+        if not server.is_named:
+            await self._hub.delete_user(server.user, deadline=deadline)
 
-    async def _wait_until_stopped(self, name: str, deadline: float) -> None:
+    async def _wait_until_stopped(self, server: ServerName, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         while loop.time() < deadline:
-            user = await self._hub.user(name, deadline=deadline)
-            if user is None or user.server is None:
+            if await self._hub.find_server(server, deadline=deadline) is None:
                 return
             await asyncio.sleep(STOPPING_PAUSE_SECONDS)
-        raise LaunchFailed(f"The server of {name} does not stop.")
+        raise LaunchFailed(f"The server {server} does not stop.")
 
-    def _left_over(self) -> list[str]:
-        """Users who were removed, and are in the hub's list all the same."""
-        listed = {user.name for user in self._sessions.users}
-        return [name for name in self._unwanted if name in listed]
+    def _left_over(self) -> list[ServerName]:
+        """What was removed, and may be at the hub all the same."""
+        listed = self._listed_users()
+        return [server for server in self._unwanted if server.is_named or server in listed]
 
-    def _ended(self) -> list[str]:
-        """Users of ours, old enough, without a server and without a launch."""
+    def _ended(self) -> list[ServerName]:
+        """Ours, old enough, without a server that runs and without a launch. Of a named server
+        the hub keeps a record, which it does not list."""
+        listed = self._listed_users()
         return [
-            user.name
-            for user in self._sessions.users
-            if user.server is None
-            and self._is_old(user.name)
-            and not self._sessions.has_place(user.name)
+            server
+            for server in self._made
+            if (server.is_named or server in listed)
+            and server not in self._sessions.servers
+            and self._is_old(server)
+            and not self._sessions.has_place(server)
         ]
 
-    def _is_old(self, name: str) -> bool:
+    def _listed_users(self) -> set[ServerName]:
+        return {ServerName(user.name) for user in self._sessions.users}
+
+    def _is_old(self, server: ServerName) -> bool:
         """Ours, and made long enough ago."""
-        made_at = self._made.get(name)
+        made_at = self._made.get(server)
         return made_at is not None and self._clock() - made_at >= REAP_AFTER_SECONDS
 
+    def _adopt(self) -> None:
+        """A default server with our own option was started by an agent for a temporary user."""
+        for name, server in self._sessions.servers.items():
+            if not name.is_named and name not in self._made and server.option("repository"):
+                self.note_made(name)
+
     def _forget_the_gone(self) -> None:
-        """A user who is not listed long after being made will not come back."""
+        """A temporary user who is not listed long after being made will not come back."""
         if not self._sessions.is_current:
             return
-        listed = {user.name for user in self._sessions.users}
-        for name in list(self._made):
-            if self._is_old(name) and name not in listed and not self._sessions.has_place(name):
-                del self._made[name]
-                self._unwanted.pop(name, None)
+        listed = self._listed_users()
+        for server in list(self._made):
+            is_gone = not server.is_named and server not in listed
+            if is_gone and self._is_old(server) and not self._sessions.has_place(server):
+                self._forget(server)
+
+    def _forget(self, server: ServerName) -> None:
+        self._made.pop(server, None)
+        self._unwanted.pop(server, None)

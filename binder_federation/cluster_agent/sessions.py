@@ -11,12 +11,18 @@ handed out. It is counted apart: it does not make the member full, it gives way.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
-from binder_federation.cluster_agent.core.quotas import Quota, Usage, find_refusal
+from binder_federation.cluster_agent.core.quotas import (
+    Quota,
+    Usage,
+    find_refusal,
+    find_user_refusal,
+)
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_api import HubApi
 from binder_federation.cluster_agent.hub_models import HubServer, HubUser
 from binder_federation.config.resources import PatternSettings, settings_for
@@ -29,9 +35,9 @@ LIST_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Place:
-    """A session that there will be, or is: `name` is the hub user's."""
+    """A session that there will be, or is."""
 
-    name: str
+    server: ServerName
     repository: str
     image: str = ""
     """The image's reference, once it is known: it must not be removed now."""
@@ -52,8 +58,11 @@ class Sessions:
         self._patterns = patterns
         self._fitting: int | None = None
         """Sessions for which the cluster has room, those that there are included."""
-        self._places: dict[str, Place] = {}
+        self._places: dict[ServerName, Place] = {}
         self._users: tuple[HubUser, ...] = ()
+        self._servers: dict[ServerName, HubServer] = {}
+        """The users' active servers."""
+        self._listed_warm: frozenset[ServerName] = frozenset()
         self._readings = 0
         self._read = 0
         """The latest reading that succeeded."""
@@ -72,6 +81,11 @@ class Sessions:
         return self._users
 
     @property
+    def servers(self) -> Mapping[ServerName, HubServer]:
+        """Servers that run, start or stop, as last read."""
+        return self._servers
+
+    @property
     def is_current(self) -> bool:
         """Whether the last reading of the hub's list succeeded."""
         return self._is_known
@@ -81,33 +95,38 @@ class Sessions:
         usage = self.usage()
         self._fitting = None if left is None else usage.total + usage.warm + left
 
-    def hold(self, name: str, repository: str) -> Place:
-        """Take a place for `name`, or raise why there is none."""
-        refusal = find_refusal(
-            self.usage(), repository=repository, quota=self._quota_for(repository)
-        )
+    def hold(self, server: ServerName, repository: str) -> Place:
+        """Take a place for `server`, or raise why there is none."""
+        quota = self._quota_for(repository)
+        refusal: ServiceError | None = None
+        if server.is_named:
+            refusal = find_user_refusal(self._named_servers_of(server.user), quota=quota)
+        refusal = refusal or find_refusal(self.usage(), repository=repository, quota=quota)
         if refusal is not None:
             raise refusal
-        place = self._places[name] = Place(name, repository)
+        place = self._places[server] = Place(server, repository)
         return place
+
+    def _named_servers_of(self, user: str) -> int:
+        known = self._servers.keys() | self._places.keys()
+        return sum(server.user == user and server.is_named for server in known)
 
     def _quota_for(self, repository: str) -> Quota:
         found = settings_for(self._patterns, repository)
         of_one = found.get("sessions_per_repository", self._quota.sessions_per_repository)
         return replace(self._quota, sessions_per_repository=of_one, fitting=self._fitting)
 
-    def known_users(self) -> frozenset[str] | None:
-        """Whom a server may belong to: the hub's users who have one, and those whose launch is
-        under way; None while the hub is silent. (A hub that ended half way through a start
-        remembers the user, not the server.)"""
+    def known_servers(self) -> frozenset[ServerName] | None:
+        """Servers that there may be: the hub's, and those whose launch is under way; None while
+        the hub is silent. (A hub that ended half way through a start remembers the user, not
+        the server.)"""
         if not self._is_known:
             return None
-        with_server = {user.name for user in self._users if user.server is not None}
-        return frozenset(with_server | self._places.keys())
+        return frozenset(self._servers.keys() | self._places.keys())
 
-    def hold_warm(self, name: str, repository: str, *, image: str) -> Place:
+    def hold_warm(self, server: ServerName, repository: str, *, image: str) -> Place:
         """Take a place for a server without a visitor; the pool knows how many there may be."""
-        place = self._places[name] = Place(name, repository, image, is_warm=True)
+        place = self._places[server] = Place(server, repository, image, is_warm=True)
         return place
 
     def hand_over(self, warm: Place, *, to: Place) -> None:
@@ -122,7 +141,7 @@ class Sessions:
 
     def release(self, place: Place) -> None:
         """The place is free: there is no session, or the hub's list has it."""
-        self._places.pop(place.name, None)
+        self._places.pop(place.server, None)
         self._tell_change()
 
     async def wait_for_change(self) -> None:
@@ -130,25 +149,28 @@ class Sessions:
         what was looked at before: a change in between would be missed."""
         await self._changed.wait()
 
-    def note_gone(self, name: str) -> None:
-        """The user was removed just now: the hub's list, as last read, is out of date."""
-        self._users = tuple(user for user in self._users if user.name != name)
+    def note_gone(self, server: ServerName) -> None:
+        """The server was removed just now, with its user unless it is a named one: the hub's
+        list, as last read, is out of date."""
+        if not server.is_named:
+            self._users = tuple(user for user in self._users if user.name != server.user)
+        self._servers.pop(server, None)
         self._tell_change()
 
-    def has_place(self, name: str) -> bool:
-        """Whether a launch holds a place for the user, or a warm server."""
-        return name in self._places
+    def has_place(self, server: ServerName) -> bool:
+        """Whether a launch holds a place for the server, or the pool, as a warm one."""
+        return server in self._places
 
-    def is_waiting_warm(self, user: HubUser) -> bool:
-        """Whether the user's server is a warm one that nobody was given."""
-        place = self._places.get(user.name)
-        return user.is_waiting_warm if place is None else place.is_warm
+    def is_waiting_warm(self, server: ServerName) -> bool:
+        """Whether the server is a warm one that nobody was given."""
+        place = self._places.get(server)
+        return server in self._listed_warm if place is None else place.is_warm
 
     def has_lost(self, place: Place) -> bool:
         """Whether a later reading of the hub's list shows that the place's server has ended."""
         if place.ready_at_reading is None or place.ready_at_reading >= self._read:
             return False
-        return all(user.name != place.name or user.server is None for user in self._users)
+        return place.server not in self._servers
 
     @property
     def excess(self) -> int:
@@ -158,9 +180,8 @@ class Sessions:
 
     def usage(self) -> Usage:
         """What counts towards the quota now."""
-        active = {user.name: user.server for user in self._users if user.server is not None}
-        warm = {user.name for user in self._users if self.is_waiting_warm(user)} & active.keys()
-        servers = {name: server for name, server in active.items() if name not in warm}
+        warm = {name for name in self._servers if self.is_waiting_warm(name)}
+        servers = {name: server for name, server in self._servers.items() if name not in warm}
         of_hub = [
             server.option("repository") or server.option("repo_url")
             for name, server in servers.items()
@@ -174,12 +195,12 @@ class Sessions:
             running=running,
             pending=len(of_hub) + len(held) - running,
             by_repository=by_repository,
-            warm=len(warm | {place.name for place in self._places.values() if place.is_warm}),
+            warm=len(warm | {place.server for place in self._places.values() if place.is_warm}),
         )
 
     def images_in_use(self) -> frozenset[str]:
         """References of images that a session or a launch uses."""
-        of_hub = {user.server.option("image") for user in self._users if user.server is not None}
+        of_hub = {server.option("image") for server in self._servers.values()}
         held = {place.image for place in self._places.values()}
         return frozenset((of_hub | held) - {""})
 
@@ -199,6 +220,11 @@ class Sessions:
             log.info("hub_list_readable")
         self._is_known = True
         self._users, self._read = tuple(users), reading
+        self._servers = {}
+        for user in users:
+            self._servers.update(user.active_servers)
+        waiting = (user.name for user in users if user.is_waiting_warm)
+        self._listed_warm = frozenset(map(ServerName, waiting))
         # A server that became ready while the list was read may be missing from it.
         for place in list(self._places.values()):
             is_listed = place.ready_at_reading is not None and place.ready_at_reading < reading

@@ -20,6 +20,7 @@ import structlog
 from binder_federation.binder.errors import LaunchFailed
 from binder_federation.binder.events import failed_event
 from binder_federation.cluster_agent.broadcast import Broadcast
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.launches import Launches, LaunchRequest
 from binder_federation.cluster_agent.removal import Removals
 from binder_federation.config.agent import AgentLaunchSettings
@@ -44,8 +45,8 @@ class LaunchStream:
         """Its federation wants no more of it: there is no grace when its stream ends."""
         self.is_collected = False
         """Somebody was told how it ended."""
-        self.user: str | None = None
-        """The hub user of the session that it made."""
+        self.server: ServerName | None = None
+        """The server that it made."""
         self.failure: ServiceError | None = None
 
     @property
@@ -153,9 +154,9 @@ class LaunchStreams:
         """End it if it runs; remove what it made, unless somebody was told of it."""
         if stream.task is not None and not stream.task.done():
             stream.task.cancel()
-        elif stream.user is not None and not stream.is_collected and stream.has_id:
-            log.info("session_nobody_asked_for", user=stream.user)
-            self._removals.remove_soon(stream.user, then=lambda: None)
+        elif stream.server is not None and not stream.is_collected and stream.has_id:
+            log.info("session_nobody_asked_for", server=str(stream.server))
+            self._removals.remove_soon(stream.server, then=lambda: None)
         self._forget(stream)
 
     def _forget(self, stream: LaunchStream) -> None:
@@ -206,7 +207,7 @@ class LaunchStreams:
     async def _launch(self, stream: LaunchStream) -> None:
         if self.is_stopping:
             raise _stopping()
-        stream.user = await self._launches.run(stream.request, stream.record.append)
+        stream.server = await self._launches.run(stream.request, stream.record.append)
 
 
 def _key(request: LaunchRequest) -> LaunchKey:

@@ -42,6 +42,9 @@ class AgentLaunchSettings(Section):
     """What a launch came to can be asked for again for so long after its end."""
     pre_launch_hook: str = ""
     """`package.module:function`, called before each server's start (docs/members.md)."""
+    named_servers: bool = False
+    """Servers for visitors who are logged in, as the federation says (docs/members.md)."""
+    named_servers_per_user: Annotated[int, Field(ge=1)] = 3
     cull_idle_seconds: Seconds = 600.0
     cull_every_seconds: Seconds = 60.0
     max_age_seconds: Seconds = 21_600.0

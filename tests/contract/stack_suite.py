@@ -13,6 +13,7 @@ import pytest
 from binder_federation.binder.errors import BuildFailed
 from binder_federation.binder.events import Phase
 from binder_federation.binder.spec import ImageKey
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Stack
 from tests.support.git_repositories import make_repository
 from tests.support.git_server import GitServer
@@ -72,7 +73,7 @@ class StackSuite:
             assert session.last_event.get("ready") is True, session.last_event
             assert (await hub.visit(session, "api/status")).status_code == 200
             await stack.images.note_launch(image.key)
-            await stack.tidy(known_users=frozenset([session.user]))
+            await stack.tidy(known_servers=frozenset([ServerName(session.user)]))
             assert (await hub.visit(session, "api/status")).status_code == 200
             assert await stack.images.ensure_room(in_use=frozenset([image.reference])) == []
             await hub.stop(session)

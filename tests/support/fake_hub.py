@@ -28,6 +28,8 @@ class FakeServer:
     failed: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     last_activity: str = ""
+    is_unwanted: bool = False
+    """It is forgotten when it has stopped."""
 
     def start_has_ended(self, is_well: bool) -> None:
         """The start went well, or not, unless it was stopped meanwhile."""
@@ -47,6 +49,12 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.users: dict[str, FakeServer | None] = {}
+        """All users, with their default servers."""
+        self.named: dict[str, FakeServer] = {}
+        """Named servers, by `user/server`: also those that ended and were not deleted."""
+        self.allows_named_servers = True
+        self.named_servers_per_user = 0
+        """0: any number."""
         self.calls: Counter[str] = Counter()
         """How often each operation was asked for: `create_user`, `delete_server`, …"""
         self.activity: dict[str, str] = {}
@@ -86,10 +94,10 @@ class FakeHub:
 
     @property
     def servers(self) -> dict[str, FakeServer]:
-        """Users' servers that run or start."""
+        """Servers that run or start, by `user` or `user/server`."""
         return {
             name: server
-            for name, server in self.users.items()
+            for name, server in [*self.users.items(), *self.named.items()]
             if server is not None and (server.ready or server.pending)
         }
 
@@ -120,9 +128,15 @@ class FakeHub:
             ("POST", "/hub/api/groups/{group}", "create_group", self._create_group),
             ("POST", "/hub/api/groups/{group}/users", "add_to_group", self._add_to_group),
         ]
+        routes += [
+            (method, path.replace("/server", "/servers/{server}"), operation, handler)
+            for method, path, operation, handler in routes
+            if path.startswith(f"{user}/server")
+        ]
         for method, path, operation, handler in routes:
             app.router.add_route(method, path, self._guarded(operation, handler))
         app.router.add_get("/user/{name}/api/status", self._status)
+        app.router.add_get("/user/{name}/{server}/api/status", self._status)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -172,6 +186,10 @@ class FakeHub:
         name = request.match_info["name"]
         if name not in self.users:
             return _error(404, "No such user")
+        refusal = self._refuse_named(request)
+        if refusal is not None:
+            return refusal
+        name = _key(request)
         existing = self.servers.get(name)
         if existing is not None:
             if existing.pending == "spawn":
@@ -180,7 +198,8 @@ class FakeHub:
         if self.cluster_quota_is_exceeded:
             return _error(403, 'pods "jupyter-x" is forbidden: exceeded quota: pods=200')
         body = await request.json()
-        server = self.users[name] = FakeServer(options=body["user_options"])
+        server = FakeServer(options=body["user_options"])
+        self._keep(name, server)
         self.most_servers = max(self.most_servers, len(self.servers))
         if self.starts_by_themselves:
             is_well = not self.starts_fail
@@ -191,9 +210,12 @@ class FakeHub:
         name = request.match_info["name"]
         if name not in self.users:
             return _error(404, "No such user")
-        server = self.users[name]
+        name = _key(request)
+        server = self._kept(name)
         if server is None:
-            return web.Response(status=204)
+            return _error(404, "No such server") if "/" in name else web.Response(status=204)
+        body = await request.json() if request.can_read_body else {}
+        server.is_unwanted = bool(body.get("remove"))
         server.ready = False
         if self.slow_to_stop and server.pending != "stop":
             server.pending = "stop"
@@ -205,10 +227,33 @@ class FakeHub:
         return web.Response(status=204)
 
     def _stopped(self, name: str) -> None:
-        server = self.users.get(name)
+        server = self._kept(name)
         if server is not None:
             server.become(failed=True)
-            self.users[name] = None
+            if "/" not in name or server.is_unwanted:
+                self._keep(name, None)
+
+    def _refuse_named(self, request: web.Request) -> web.Response | None:
+        key = _key(request)
+        if "/" not in key or key in self.named:
+            return None
+        if not self.allows_named_servers:
+            return _error(400, "Named servers are not enabled.")
+        user, most = request.match_info["name"], self.named_servers_per_user
+        if most and sum(each.startswith(f"{user}/") for each in self.named) >= most:
+            return _error(400, f"User {user} already has the maximum of {most} named servers.")
+        return None
+
+    def _kept(self, key: str) -> FakeServer | None:
+        return self.named.get(key) if "/" in key else self.users.get(key)
+
+    def _keep(self, key: str, server: FakeServer | None) -> None:
+        if "/" not in key:
+            self.users[key] = server
+        elif server is not None:
+            self.named[key] = server
+        else:
+            self.named.pop(key, None)
 
     async def _delete_user(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -219,12 +264,15 @@ class FakeHub:
             return _error(400, f"{name}'s server is in the process of stopping, please wait.")
         self._stopped(name)
         del self.users[name]
+        for key in [key for key in self.named if key.startswith(f"{name}/")]:
+            self._stopped(key)
+            self._keep(key, None)
         for members in self.groups.values():
             members.discard(name)
         return web.Response(status=204)
 
     async def _progress(self, request: web.Request) -> web.StreamResponse:
-        server = self.users.get(request.match_info["name"])
+        server = self._kept(_key(request))
         if server is None:
             return _error(404, "No such server")
         if not server.ready and server.pending != "spawn" and not server.failed:
@@ -246,7 +294,8 @@ class FakeHub:
 
     async def _activity(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.json()
-        self.activity[name] = body["servers"][""]["last_activity"]
+        for server, told in body["servers"].items():
+            self.activity[f"{name}/{server}".rstrip("/")] = told["last_activity"]
         return web.json_response({})
 
     async def _create_group(self, request: web.Request) -> web.Response:
@@ -267,9 +316,8 @@ class FakeHub:
         return web.json_response({"name": group, "users": sorted(self.groups[group])})
 
     async def _status(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
         self.calls["status"] += 1
-        server = self.servers.get(name)
+        server = self.servers.get(_key(request))
         if server is None or not server.ready or not self.answers.is_set():
             return web.Response(status=503)
         if request.headers.get("Authorization") != f"token {server.options['token']}":
@@ -284,16 +332,18 @@ class FakeHub:
         )
 
     def _model(self, name: str) -> dict[str, Any]:
-        server = self.servers.get(name)
         servers = {}
-        if server is not None:
-            servers[""] = {
-                "name": "",
+        for key, server in self.servers.items():
+            user, _, server_name = key.partition("/")
+            if user != name:
+                continue
+            servers[server_name] = {
+                "name": server_name,
                 "ready": server.ready,
                 "pending": server.pending,
                 "stopped": False,
                 "started": datetime.now(UTC).isoformat(),
-                "url": f"/user/{name}/",
+                "url": f"/user/{key}/",
                 "user_options": server.options,
             }
         created = datetime.now(UTC).isoformat()
@@ -304,6 +354,11 @@ class FakeHub:
             "groups": [group for group, members in self.groups.items() if name in members],
             "servers": servers,
         }
+
+
+def _key(request: web.Request) -> str:
+    """The server that is asked for: `user` or `user/server`."""
+    return "/".join(filter(None, map(request.match_info.get, ("name", "server"))))
 
 
 def _error(status: int, message: str) -> web.Response:

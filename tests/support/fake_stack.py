@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import CheckRecord, ImageRecord
 from binder_federation.binder.spec import ImageKey
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import BuildPlan, BuildProgress, Image, Room
 from tests.support.fake_hub import FakeHub
 
@@ -105,7 +106,7 @@ class FakeStack:
         self.check_results = [CheckRecord(service="JupyterHub API", ok=True)]
         self.room = Room()
         self.further_build_seconds = 0.0
-        self.tidied_for: list[frozenset[str] | None] = []
+        self.tidied_for: list[frozenset[ServerName] | None] = []
         self.start_failure: Exception | None = None
         self.is_closed = False
         self._is_started = False
@@ -122,8 +123,8 @@ class FakeStack:
     def note_full(self) -> None:
         self.room = Room(sessions=0)
 
-    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
-        self.tidied_for.append(known_users)
+    async def tidy(self, *, known_servers: frozenset[ServerName] | None) -> None:
+        self.tidied_for.append(known_servers)
 
     async def aclose(self) -> None:
         self.is_closed = True

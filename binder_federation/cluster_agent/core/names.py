@@ -7,6 +7,8 @@ from binder_federation.binder.spec import LaunchSpec
 SUFFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 SUFFIX_LENGTH = 8
 MAX_PREFIX_LENGTH = 32
+_MAX_SERVER_NAME_LENGTH = 30
+"""JupyterHub's limit since version 6."""
 
 
 def user_name(spec: LaunchSpec, suffix: str) -> str:
@@ -15,6 +17,13 @@ def user_name(spec: LaunchSpec, suffix: str) -> str:
     The same in a URL, in a file name and in a DNS label (at most 41 characters).
     """
     return f"{repository_slug(spec.repository, MAX_PREFIX_LENGTH)}-{suffix}"
+
+
+def named_server(spec: LaunchSpec, suffix: str) -> str:
+    """`owner-name-x7k2m9qa` for a server of a user who has several: begins with a letter, at
+    most 30 characters (the rules of JupyterHub 6)."""
+    slug = repository_slug(spec.repository, _MAX_SERVER_NAME_LENGTH - len(suffix) - 1)
+    return f"{slug.lstrip('0123456789-') or 'repository'}-{suffix}"
 
 
 def repository_slug(repository: str, max_length: int) -> str:

@@ -8,7 +8,13 @@ hub for anything, so that many launches at once cannot overshoot.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from binder_federation.binder.errors import QuotaExceeded, RepositoryQuotaExceeded
+from binder_federation.binder.errors import (
+    NamedServersOff,
+    QuotaExceeded,
+    RepositoryQuotaExceeded,
+    UserQuotaExceeded,
+)
+from binder_federation.runtime.errors import ServiceError
 
 RETRY_AFTER_SECONDS = 30.0
 
@@ -19,6 +25,8 @@ class Quota:
 
     sessions: int
     sessions_per_repository: int
+    named_servers_per_user: int = 0
+    """Of a visitor who is logged in; 0: there are none for them here."""
     fitting: int | None = None
     """Sessions for which the cluster has room, those that there are included, if it tells."""
 
@@ -65,5 +73,21 @@ def find_refusal(usage: Usage, *, repository: str, quota: Quota) -> QuotaExceede
             f"as many as one repository may have.",
             advice="Try again in a little while.",
             retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    return None
+
+
+def find_user_refusal(servers: int, *, quota: Quota) -> ServiceError | None:
+    """Why a user who is logged in and has so many servers may not have one more, if so."""
+    most = quota.named_servers_per_user
+    if most == 0:
+        return NamedServersOff(
+            "This member has no servers for visitors who are logged in.",
+            advice="Another member may have, or launch without logging in.",
+        )
+    if servers >= most:
+        return UserQuotaExceeded(
+            f"You have {servers} servers at this member, and may have {most} there.",
+            advice="Shut one of them down first.",
         )
     return None

@@ -14,6 +14,7 @@ from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import CheckRecord, ImageRecord
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.binder.spec import ImageKey, LaunchSpec
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.runtime.errors import Fault, ServiceError
 
 
@@ -153,11 +154,11 @@ class Stack(Protocol):
     def note_full(self) -> None:
         """The cluster refused a server for want of room: `room` says so for a while."""
 
-    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+    async def tidy(self, *, known_servers: frozenset[ServerName] | None) -> None:
         """One pass, every few seconds: read what room there is; remove what nobody owns.
 
-        `known_users` are the hub's users and those whose launch is under way; None while
-        the hub does not tell, when nothing may be removed on its account.
+        `known_servers` are the hub's and those whose launch is under way; None while the hub
+        does not tell, when nothing may be removed on its account.
         """
 
     async def aclose(self) -> None:

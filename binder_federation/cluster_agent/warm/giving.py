@@ -85,7 +85,7 @@ class Giving:
         token = server.running.token if server.running is not None else ""
         try:
             status = await self._hub.server_status(
-                server.name, token, within_seconds=ANSWER_SECONDS
+                server.place.server, token, within_seconds=ANSWER_SECONDS
             )
             if status is None:
                 return Waste.DEAD
@@ -100,6 +100,6 @@ class Giving:
         self._metrics.age_seconds.observe(server.age_seconds(self._clock()))
         self._sessions.hand_over(server.place, to=place)
         self._shelf.give(server)
-        noting = self._activity.note_used_now(server.name)
+        noting = self._activity.note_used_now(server.place.server)
         self._tasks.start(noting, name=f"note-hand-out-{server.name}")
         return server.running

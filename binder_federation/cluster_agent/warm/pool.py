@@ -20,6 +20,7 @@ from binder_federation.binder.errors import QuotaExceeded
 from binder_federation.binder.messages import WarmRecord
 from binder_federation.binder.spec import ImageKey, LaunchSpec
 from binder_federation.cluster_agent.core.quotas import RETRY_AFTER_SECONDS
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.core.warm_plan import Room, Waste, order_to_go, plan_pool
 from binder_federation.cluster_agent.core.warm_sizing import (
     Occupancy,
@@ -199,12 +200,13 @@ class WarmPool:
 
     def _remove_unaccounted(self) -> None:
         for user in self._sessions.users:
-            is_known = self._sessions.has_place(user.name) or self._removals.is_ours(user.name)
+            server = ServerName(user.name)
+            is_known = self._sessions.has_place(server) or self._removals.is_ours(server)
             if user.is_waiting_warm and not is_known:
                 log.info("warm_server_of_earlier_run", user=user.name)
                 self._metrics.wasted.labels(Waste.UNACCOUNTED.value).inc()
-                self._removals.note_made(user.name)  # from now on it is seen to as ours are
-                self._removals.remove_soon(user.name, then=lambda: None)
+                self._removals.note_made(server)  # from now on it is seen to as ours are
+                self._removals.remove_soon(server, then=lambda: None)
 
     def _remove_lost(self) -> None:
         for server in self._shelf.in_state(WarmState.READY):

@@ -41,7 +41,7 @@ class WarmServer:
     @property
     def name(self) -> str:
         """The hub user's."""
-        return self.place.name
+        return self.place.server.user
 
     def age_seconds(self, now: float) -> float:
         """How long it has been waiting for a visitor."""

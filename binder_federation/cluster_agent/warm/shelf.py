@@ -12,6 +12,7 @@ import structlog
 
 from binder_federation.binder.events import Event
 from binder_federation.binder.spec import ImageKey
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.core.warm_plan import Waiting, Waste
 from binder_federation.cluster_agent.launcher import Launcher, ServerOptions
 from binder_federation.cluster_agent.removal import Removals
@@ -70,7 +71,7 @@ class Shelf:
 
     def begin(self, key: ImageKey, name: str, options: ServerOptions) -> None:
         """Start a server of the image for a new user, in the background."""
-        place = self._sessions.hold_warm(name, options.repository, image=options.image)
+        place = self._sessions.hold_warm(ServerName(name), options.repository, image=options.image)
         server = self._servers[name] = WarmServer(key, place)
         self._metrics.started.inc()
         server.start = self._tasks.start(self._start(server, options), name=f"warm-{name}")
@@ -83,7 +84,7 @@ class Shelf:
             server.start.cancel()  # the launcher cleans up
         else:
             self._removals.remove_soon(
-                server.name, then=lambda: self._sessions.release(server.place)
+                server.place.server, then=lambda: self._sessions.release(server.place)
             )
         self._tell_change()
 

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from binder_federation.binder.events import Event, Phase
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import Image
 from binder_federation.cluster_agent.stacks.containers.refusals import own_exit_code
 from binder_federation.cluster_agent.stacks.docker.leftovers import SessionContainers
@@ -219,7 +220,7 @@ async def test_a_server_that_fills_the_disk_is_ended(place: Place) -> None:
     other = await launch(place)
     await place.run(session, "print(open('/home/jovyan/x', 'wb').write(b'x' * 40_000_000))")
     place.stack._seldom_at = float("-inf")  # a minute has passed
-    await place.stack.tidy(known_users=frozenset([session.user, other.user]))
+    await place.stack.tidy(known_servers=frozenset(map(ServerName, [session.user, other.user])))
     left = containers_of(place.settings)
     assert place.container(session) not in left
     assert place.container(other) in left, "one that wrote little was ended"
@@ -241,7 +242,7 @@ async def test_containers_that_nobody_has_are_removed(place: Place) -> None:
         young_seconds=-60,
     )
     kept, lost = await launch(place), await launch(place)
-    await containers.remove_unknown(frozenset([kept.user]))
+    await containers.remove_unknown(frozenset([ServerName(kept.user)]))
     left = containers_of(place.settings)
     assert place.container(kept) in left
     assert place.container(lost) not in left

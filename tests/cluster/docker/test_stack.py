@@ -173,7 +173,7 @@ async def test_a_full_disk_stops_builds_not_launches(tmp_path: Path, base_image:
     settings = docker_settings(tmp_path / "state", docker=own)
     plan = make_plan(make_repository(tmp_path / "repository", dockerfile(base_image)))
     async with running_stack(settings) as stack:
-        await stack.tidy(known_users=None)
+        await stack.tidy(known_servers=None)
         assert not stack.room.can_build
         with pytest.raises(MemberBuildFailed, match="disk is nearly full"):
             await stack.builder.build(plan, Progress())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.containers.refusals import is_for_want_of_room
 from tests.support.eventually import eventually
 from tests.support.kubectl import kubectl
@@ -143,7 +144,7 @@ async def test_servers_outlive_the_agent(
             await before.run(session, "print(1)")
         async with launch_site(settings) as after:
             assert await after.hub.users() == [session.user]
-            await after.stack.tidy(known_users=frozenset({session.user}))
+            await after.stack.tidy(known_servers=frozenset({ServerName(session.user)}))
 
             async def answers() -> bool:
                 return (await after.hub.visit(session, "api/status")).status_code == 200

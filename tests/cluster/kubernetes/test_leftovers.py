@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.registry.credentials.base import NoCredentials
 from binder_federation.cluster_agent.stacks.kubernetes.builder import KubernetesBuilder
 from binder_federation.cluster_agent.stacks.kubernetes.client import KubernetesApi
@@ -99,26 +100,26 @@ async def test_pods_without_users_go_when_they_were_unknown_twice(
     for name in ("ada", "bob"):
         await site.make_pod(name, base_image)
     both = {"session-ada", "session-bob"}
-    await site.house.run(known_users=frozenset({"ada"}))
+    await site.house.run(known_servers=frozenset({ServerName("ada")}))
     assert await site.staying() == both, "unknown once is not enough"
-    await site.house.run(known_users=None)
+    await site.house.run(known_servers=None)
     assert await site.staying() == both, "the hub is silent"
-    await site.house.run(known_users=frozenset({"ada"}))
+    await site.house.run(known_servers=frozenset({ServerName("ada")}))
     assert await site.staying() == {"session-ada"}
 
 
 async def test_stuck_pods_are_a_check(site: HouseSite, base_image: str) -> None:
     for name in ("ada", "bob"):
         await site.make_pod(name, base_image, nodeSelector={"no-node": "has-this"})
-    known = frozenset({"ada", "bob"})
-    await site.house.run(known_users=known)
+    known = frozenset({ServerName("ada"), ServerName("bob")})
+    await site.house.run(known_servers=known)
     check = site.house.check()
     assert check.ok is False
     assert "2 pods" in check.message
 
 
 async def test_a_server_that_finds_no_node_leaves_no_room(site: HouseSite, base_image: str) -> None:
-    await site.house.run(known_users=frozenset())
+    await site.house.run(known_servers=frozenset())
     before = site.house.room.sessions
     assert before is not None
     assert before > 0
@@ -137,7 +138,7 @@ async def test_a_server_that_finds_no_node_leaves_no_room(site: HouseSite, base_
         clock=time.monotonic,
         now=time.time,
     )
-    await fresh.run(known_users=frozenset({"ada"}))
+    await fresh.run(known_servers=frozenset({ServerName("ada")}))
     assert fresh.room.sessions == 0
 
 
@@ -150,7 +151,7 @@ async def test_the_quota_says_how_many_fit(site: HouseSite, base_image: str) -> 
         return "used" in found.get("status", {})
 
     await eventually(is_counted, what="the quota to be counted")
-    await site.house.run(known_users=frozenset())
+    await site.house.run(known_servers=frozenset())
     assert site.house.room.sessions == 1
     await site.make_pod("ada", base_image)
     with pytest.raises(ClusterFull):

@@ -7,9 +7,11 @@ import httpx
 import pytest
 from aiohttp import web
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_api import HubApi, HubUnavailable, RetryPolicy
 from tests.support.fake_hub import FakeHub
 
+SOMEBODY = ServerName("somebody")
 POLICY = RetryPolicy(retries=3, first_seconds=0.01)
 
 
@@ -49,7 +51,7 @@ async def test_nonsense_is_the_hubs_failure(client: httpx.AsyncClient, body: str
             await api.users(deadline=soon())
         with pytest.raises(HubUnavailable):
             await api.user("somebody", deadline=soon())
-        assert await api.server_status("somebody", "token") is None
+        assert await api.server_status(SOMEBODY, "token") is None
     finally:
         await runner.cleanup()
 
@@ -77,7 +79,7 @@ async def test_a_start_that_got_through_although_it_seemed_to_fail(
         api = HubApi(client=client, hub=hub, policy=POLICY)
         for _ in range(2):
             await api.create_user("somebody", deadline=soon())
-        await api.start_server("somebody", {"token": "t"}, deadline=soon())
+        await api.start_server(SOMEBODY, {"token": "t"}, deadline=soon())
         hub.finish()
-        await api.start_server("somebody", {"token": "t"}, deadline=soon())
+        await api.start_server(SOMEBODY, {"token": "t"}, deadline=soon())
         assert len(hub.servers) == 1

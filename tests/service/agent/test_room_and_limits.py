@@ -7,6 +7,7 @@ from typing import Any
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.spec import LaunchSpec
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hooks import LaunchRefused, PreLaunch
 from binder_federation.cluster_agent.housekeeping import make_housekeeping
 from binder_federation.cluster_agent.stacks.base import Room
@@ -81,7 +82,7 @@ async def test_the_stack_hears_who_may_have_servers() -> None:
         stack.hub.always["list_users"] = 500
         await agent.context.sessions.refresh()
         await tidy(agent)
-        users = frozenset(stack.hub.users)
+        users = frozenset(map(ServerName, stack.hub.users))
     assert stack.tidied_for[-2] == users
     assert stack.tidied_for[-1] is None, "nobody is taken for gone while the hub is silent"
 

@@ -7,6 +7,7 @@ from binder_federation.binder.events import Event, Phase
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.cluster_agent.builds import Builds
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_api import NO_RETRY, HubApi
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.removal import MOST_PER_PASS, Removals
@@ -87,8 +88,8 @@ async def test_2018_04_18_cull_flood_a_hub_that_refuses_every_delete() -> None:
         hub.users.update(dict.fromkeys(names))
         removals = agent.context.removals
         for name in names:
-            removals.note_made(name)
-            removals.remove_soon(name, then=lambda: None)
+            removals.note_made(ServerName(name))
+            removals.remove_soon(ServerName(name), then=lambda: None)
         await removals.wait(timeout_seconds=10)
         await agent.context.sessions.refresh()
         for _ in range(5):
@@ -115,7 +116,7 @@ async def test_2018_07_08_pods_without_users_ended_sessions_are_reaped() -> None
             hub=hub, sessions=sessions, tasks=tasks, metrics=metrics, clock=lambda: now[0]
         )
         stack.hub.users.update({"ours-12345678": None, "somebody-else": None})
-        removals.note_made("ours-12345678")
+        removals.note_made(ServerName("ours-12345678"))
         await sessions.refresh()
         await removals.reap()
         assert "ours-12345678" in stack.hub.users, "it may be about to start"

@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.cluster_agent.stacks.local.folders import StackFolders
 from binder_federation.cluster_agent.stacks.local.machine import lock_folder, sessions_that_fit
@@ -133,9 +134,9 @@ async def test_a_hub_that_is_killed_is_started_again(
         assert again.last_event.get("ready") is True, again.last_event
 
         os.utime(folder, (0, 0))
-        await stack.tidy(known_users=None)
+        await stack.tidy(known_servers=None)
         assert folder.exists(), "nothing is removed while the hub does not tell who is there"
-        await stack.tidy(known_users=frozenset([again.user]))
+        await stack.tidy(known_servers=frozenset([ServerName(again.user)]))
         assert not folder.exists()
         assert (await hub.visit(again, "api/status")).status_code == 200
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from binder_federation.binder.build_tokens import (
     LIFETIME_SECONDS,
     BuildClaims,
+    _signing_key,
     sign_build_token,
     verify_build_token,
 )
-from binder_federation.binder.errors import NotAuthorized
+from binder_federation.binder.errors import InvalidSpec, NotAuthorized
 
 KEY = "a key of at least thirty-two bytes, as HS256 wants"
 OTHER_KEY = "another key of at least thirty-two bytes, for HS256"
@@ -29,6 +30,8 @@ texts = st.text(max_size=50)
         launch_host=texts,
         request=texts,
         origin=texts,
+        launch=texts,
+        user=st.sampled_from(["", "ada", "_Ada.L-1@example.org", "a" * 64]),
     )
 )
 def test_claims_survive(claims: BuildClaims) -> None:
@@ -72,4 +75,27 @@ def test_a_token_that_never_expires_is_refused() -> None:
 @given(token=st.text(max_size=100))
 def test_rubbish_is_refused(token: str) -> None:
     with pytest.raises(NotAuthorized):
+        verify_build_token(KEY, token, audience=AUDIENCE)
+
+
+BAD_USERS = ["a/b", "..", ".a", "-a", "@a", "a b", "a?", "a%2Fb", "ä", "a" * 65, "a\n", "a+b"]
+
+
+@pytest.mark.parametrize("user", BAD_USERS)
+def test_a_user_that_could_lead_elsewhere_is_refused(user: str) -> None:
+    claims = BuildClaims(AUDIENCE, user=user)
+    with pytest.raises(InvalidSpec, match="user"):
+        sign_build_token(KEY, claims, now=time.time())
+    honest = sign_build_token(KEY, BuildClaims(AUDIENCE, user="ada"), now=time.time())
+    payload = jwt.decode(honest, options={"verify_signature": False})
+    forged = jwt.encode({**payload, "user": user}, _signing_key(KEY), algorithm="HS256")
+    with pytest.raises(NotAuthorized, match="user"):
+        verify_build_token(KEY, forged, audience=AUDIENCE)
+
+
+@pytest.mark.parametrize("user", [None, 3, ["ada"], True, 0])
+def test_a_user_is_a_text(user: object) -> None:
+    payload = {"aud": AUDIENCE, "exp": time.time() + 60, "user": user}
+    token = jwt.encode(payload, _signing_key(KEY), algorithm="HS256")
+    with pytest.raises(NotAuthorized, match="user"):
         verify_build_token(KEY, token, audience=AUDIENCE)

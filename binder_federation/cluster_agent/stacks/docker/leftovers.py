@@ -10,14 +10,15 @@ from pathlib import Path
 
 import structlog
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.docker.engine import Engine, EngineContainer
 from binder_federation.cluster_agent.stacks.docker.errors import EngineError
 from binder_federation.cluster_agent.stacks.docker.labels import (
     COMPONENT_LABEL,
     OWNER_LABEL,
     SESSION,
-    USER_LABEL,
     label_filters,
+    server_of,
 )
 from binder_federation.cluster_agent.stacks.docker.ownership import is_held
 from binder_federation.cluster_agent.stacks.repo2docker.ordering import MEMBER_LABEL
@@ -61,11 +62,11 @@ class SessionContainers:
             if owner != self._owner and not is_held(Path(owner)):
                 await self._remove(container, reason="its agent is no more")
 
-    async def remove_unknown(self, known_users: frozenset[str]) -> None:
-        """Remove those that no user of the hub has."""
+    async def remove_unknown(self, known: frozenset[ServerName]) -> None:
+        """Remove those that are no server of the hub."""
         before = time.time() - self._young_seconds
-        for container in unknown(await self.list(), known_users, before=before):
-            await self._remove(container, reason="no user of the hub has it")
+        for container in unknown(await self.list(), known, before=before):
+            await self._remove(container, reason="the hub does not know it")
 
     async def remove_oversized(self, limit_bytes: int) -> None:
         """Remove those that have written more than that to their own layer."""
@@ -82,11 +83,11 @@ class SessionContainers:
 
 
 def unknown(
-    containers: Sequence[EngineContainer], known_users: frozenset[str], *, before: float
+    containers: Sequence[EngineContainer], known: frozenset[ServerName], *, before: float
 ) -> list[EngineContainer]:
-    """The containers of users that are not known, of those made `before` (since the epoch)."""
+    """The containers of servers that are not known, of those made `before` (since the epoch)."""
     return [
         container
         for container in containers
-        if container.labels.get(USER_LABEL) not in known_users and container.created < before
+        if server_of(container.labels) not in known and container.created < before
     ]

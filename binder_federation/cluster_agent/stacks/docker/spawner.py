@@ -21,6 +21,7 @@ from docker.errors import APIError, DockerException, NotFound  # type: ignore[im
 from dockerspawner import DockerSpawner
 from traitlets import Bool, Dict, Unicode
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.containers.refusals import (
     NOT_FOUND,
     has_no_program,
@@ -30,7 +31,7 @@ from binder_federation.cluster_agent.stacks.containers.server_command import ser
 from binder_federation.cluster_agent.stacks.containers.session_resources import read_resources
 from binder_federation.cluster_agent.stacks.docker.image_pulls import ImageNotPulled, pull_image
 from binder_federation.cluster_agent.stacks.docker.isolation import is_root, resource_config
-from binder_federation.cluster_agent.stacks.docker.labels import USER_LABEL
+from binder_federation.cluster_agent.stacks.docker.labels import server_labels
 from binder_federation.cluster_agent.stacks.managed_hub.session_request import (
     SessionRequest,
     read_session_request,
@@ -134,6 +135,11 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
                 yield {"progress": shown[0], "message": shown[1]}
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
+    def template_namespace(self) -> dict[str, str]:
+        """What the container's name may be made of: also `machine_name`."""
+        usual: dict[str, str] = super().template_namespace()
+        return {**usual, "machine_name": self._server_name.machine_name}
+
     def get_args(self) -> list[str]:
         """None beside the command: it has them all."""
         return []
@@ -150,6 +156,10 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
             "JUPYTERHUB_BASE_URL": self.hub.base_url.removesuffix("hub/"),
             "JUPYTERHUB_SERVICE_PREFIX": self.server.base_url,
         }
+
+    @property
+    def _server_name(self) -> ServerName:
+        return ServerName(self.user.name, self.name)
 
     def _read_options(self) -> tuple[SessionRequest, ResourceSettings]:
         usual = ResourceSettings.model_validate(self.resources)
@@ -216,7 +226,9 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
     async def _make_container(self, resources: ResourceSettings) -> None:
         self._tell(50, "Starting the server")
         limits = resource_config(resources)
-        created: dict[str, Any] = {"labels": {**self.session_labels, USER_LABEL: self.user.name}}
+        created: dict[str, Any] = {
+            "labels": {**self.session_labels, **server_labels(self._server_name)}
+        }
         if self.run_as_user:
             created["user"] = self.run_as_user
         self.extra_create_kwargs = created

@@ -65,7 +65,7 @@ def configure_spawner(config: Any, settings: RunSettings) -> None:
     isolation = IsolationSettings.model_validate(given["isolation"])
     config.JupyterHub.spawner_class = SessionContainerSpawner
     spawner = config.SessionContainerSpawner
-    spawner.name_template = given["prefix"] + "-{raw_username}"
+    spawner.name_template = given["prefix"] + "-{machine_name}"
     spawner.prefix = given["prefix"]
     spawner.session_labels = given["labels"]
     spawner.login_file = given["login_file"]

@@ -16,6 +16,7 @@ import structlog
 
 from binder_federation.binder.errors import MemberBuildFailed
 from binder_federation.binder.messages import CheckRecord
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.registry.client import RegistryClient, make_registry_client
 from binder_federation.cluster_agent.registry.credentials.choose import choose_credentials
 from binder_federation.cluster_agent.registry.errors import RegistryError
@@ -178,14 +179,14 @@ class DockerStack:
     def note_full(self) -> None:
         """Never: an engine has no quota, it starts containers until they fail."""
 
-    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+    async def tidy(self, *, known_servers: frozenset[ServerName] | None) -> None:
         """Read the disk, keep the login fresh, remove containers that nobody has."""
         if self._info is None:
             return
         await self._login.ensure()
         self._disk = await asyncio.to_thread(read_disk, self._engine, self._info)
-        if known_users is not None:
-            await self._containers.remove_unknown(known_users)
+        if known_servers is not None:
+            await self._containers.remove_unknown(known_servers)
         now = time.monotonic()
         if now - self._seldom_at >= _SELDOM_SECONDS:
             self._seldom_at = now

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from binder_federation.binder.messages import CheckRecord
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import Room
 from binder_federation.cluster_agent.stacks.kubernetes.builder import KubernetesBuilder
 from binder_federation.cluster_agent.stacks.kubernetes.client import KubernetesApi
@@ -19,7 +20,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.isolation import disk_lim
 from binder_federation.cluster_agent.stacks.kubernetes.labels import Component, selector_of
 from binder_federation.cluster_agent.stacks.kubernetes.leftovers import (
     choose_leftovers,
-    user_of,
+    server_of,
 )
 from binder_federation.cluster_agent.stacks.kubernetes.nodes import NodeReader
 from binder_federation.cluster_agent.stacks.kubernetes.pods import (
@@ -89,21 +90,21 @@ class Housekeeping:
         message = f"{self._stuck} pods neither start nor end." if self._stuck else ""
         return CheckRecord(service="Stuck pods", ok=self._stuck < most, message=message)
 
-    async def run(self, *, known_users: frozenset[str] | None) -> None:
+    async def run(self, *, known_servers: frozenset[ServerName] | None) -> None:
         """One pass; what fails is left to the next one."""
         try:
             async with asyncio.timeout(PASS_SECONDS):
-                await self._run(known_users)
+                await self._run(known_servers)
         except (ClusterError, TimeoutError) as error:
             log.warning("housekeeping_failed", reason=str(error) or "It took too long.")
 
-    async def _run(self, known_users: frozenset[str] | None) -> None:
+    async def _run(self, known_servers: frozenset[ServerName] | None) -> None:
         servers = await self._api.list_pods(selector_of(self._settings.name, Component.SERVER))
         self.servers = sum(not has_ended(pod) for pod in servers)
         if self._clock() - self._room_read_at >= ROOM_EVERY_SECONDS:
             self._room = await self._read_room(servers)
             self._room_read_at = self._clock()
-        stuck = await self._remove_leftovers(servers, known_users)
+        stuck = await self._remove_leftovers(servers, known_servers)
         await self._remove_prepullers()
         self._stuck = stuck + await self._builder.reap_builds()
 
@@ -135,18 +136,18 @@ class Housekeeping:
         return await self._api.list_pods()
 
     async def _remove_leftovers(
-        self, servers: Sequence[Json], known_users: frozenset[str] | None
+        self, servers: Sequence[Json], known_servers: frozenset[ServerName] | None
     ) -> int:
         found = choose_leftovers(
             servers,
-            known_users=known_users,
+            known_servers=known_servers,
             unknown_before=self._unknown,
             settings=self._settings.kubernetes,
             now=self._now(),
         )
         self._unknown = found.unknown
         for pod in found.orphans:
-            log.warning("pod_without_user_deleted", pod=name_of(pod), user=user_of(pod))
+            log.warning("pod_without_user_deleted", pod=name_of(pod), server=str(server_of(pod)))
             await self._api.delete_pod(name_of(pod), uid=uid_of(pod))
         for pod in found.forgotten:
             log.warning("stuck_pod_forgotten", pod=name_of(pod))

@@ -9,6 +9,8 @@ MEMBER = "binder-federation.org/member"
 PROJECT = "binderfed"
 USER_ANNOTATION = "hub.jupyter.org/username"
 """KubeSpawner writes the hub's user there, unescaped."""
+SERVER_ANNOTATION = "hub.jupyter.org/servername"
+"""And there the server's name, if it has one."""
 
 
 class Component(StrEnum):

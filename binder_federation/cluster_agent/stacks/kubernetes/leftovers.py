@@ -1,6 +1,6 @@
 """Which pods of users nobody owns, and which are stuck. Pure.
 
-A server's pod whose hub user does not exist is nobody's: the hub failed half way, or lost
+A server's pod that the hub knows no server for is nobody's: the hub failed half way, or lost
 its memory. It goes when it was unknown twice, with some time between, for the hub's list
 and the cluster's are not read in the same moment. (mybinder.org, 2018-07-08: a hub that
 stopped watching left pods without users until the cluster was full.)
@@ -9,7 +9,11 @@ stopped watching left pods without users until the cluster was full.)
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from binder_federation.cluster_agent.stacks.kubernetes.labels import USER_ANNOTATION
+from binder_federation.cluster_agent.core.server_names import ServerName
+from binder_federation.cluster_agent.stacks.kubernetes.labels import (
+    SERVER_ANNOTATION,
+    USER_ANNOTATION,
+)
 from binder_federation.cluster_agent.stacks.kubernetes.pods import (
     Json,
     deleted_at,
@@ -42,18 +46,18 @@ class Leftovers:
 def choose_leftovers(
     pods: Sequence[Json],
     *,
-    known_users: Collection[str] | None,
+    known_servers: Collection[ServerName] | None,
     unknown_before: Collection[str],
     settings: KubernetesStackSettings,
     now: float,
 ) -> Leftovers:
     """Of all the member's servers' pods at `now` (seconds since the epoch).
 
-    `known_users` None: the hub does not tell. Then nothing is unknown, and what was is kept.
+    `known_servers` None: the hub does not tell. Then nothing is unknown, and what was is kept.
     """
     staying = [pod for pod in pods if not is_being_deleted(pod)]
     going = [pod for pod in pods if is_being_deleted(pod)]
-    orphans = [] if known_users is None else _without_user(staying, known_users, now)
+    orphans = [] if known_servers is None else _without_server(staying, known_servers, now)
     stuck = [pod for pod in staying if _waits_too_long(pod, settings, now)]
     stuck += [pod for pod in going if now - deleted_at(pod) > settings.stuck_after_seconds]
     force_after = settings.force_delete_after_seconds
@@ -61,7 +65,7 @@ def choose_leftovers(
         orphans=[pod for pod in orphans if uid_of(pod) in unknown_before][:MOST_PER_PASS],
         unknown=(
             frozenset(unknown_before)
-            if known_users is None
+            if known_servers is None
             else frozenset(uid_of(pod) for pod in orphans)
         ),
         stuck=stuck,
@@ -71,13 +75,18 @@ def choose_leftovers(
     )
 
 
-def user_of(pod: Json) -> str:
-    """The hub's user whose server it is."""
-    return str((pod["metadata"].get("annotations") or {}).get(USER_ANNOTATION, ""))
+def server_of(pod: Json) -> ServerName:
+    """The hub's server that it is."""
+    annotations = pod["metadata"].get("annotations") or {}
+    return ServerName(
+        str(annotations.get(USER_ANNOTATION, "")), str(annotations.get(SERVER_ANNOTATION, ""))
+    )
 
 
-def _without_user(pods: Sequence[Json], known: Collection[str], now: float) -> list[Json]:
-    return [pod for pod in pods if user_of(pod) not in known and now - made_at(pod) > YOUNG_SECONDS]
+def _without_server(pods: Sequence[Json], known: Collection[ServerName], now: float) -> list[Json]:
+    return [
+        pod for pod in pods if server_of(pod) not in known and now - made_at(pod) > YOUNG_SECONDS
+    ]
 
 
 def _waits_too_long(pod: Json, settings: KubernetesStackSettings, now: float) -> bool:

@@ -78,7 +78,7 @@ def configure_spawner(config: Any, settings: RunSettings) -> None:
     spawner.resources = ResourceSettings.model_validate(given["resources"]).model_dump()
     spawner.unschedulable_seconds = given["unschedulable_seconds"]
     spawner.may_be_root = not isolation.run_as_non_root or isolation.run_as_user == 0
-    spawner.pod_name_template = "session-{username}"
+    spawner.pod_name_template = "session-{user_server}"
     spawner.component_label = Component.SERVER.value
     spawner.common_labels = {"app.kubernetes.io/managed-by": PROJECT}
     spawner.poll_interval = 5

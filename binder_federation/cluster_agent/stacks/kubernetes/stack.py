@@ -13,6 +13,7 @@ from typing import IO
 import httpx
 
 from binder_federation.binder.messages import CheckRecord
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.registry.credentials.choose import choose_credentials
 from binder_federation.cluster_agent.registry.last_used import LastUsed
 from binder_federation.cluster_agent.stacks.base import Builder, Hub, ImageStore, Room
@@ -103,7 +104,7 @@ class KubernetesStack:
         await check_cluster(api, kubernetes)
         warn_of_weakness(self._settings.isolation)
         await self._remember()
-        await self._parts.housekeeping.run(known_users=None)
+        await self._parts.housekeeping.run(known_servers=None)
         self._capacity = self._count_places(self._parts.housekeeping)
         self._hub = self._make_hub(api)
         await self._hub.start()
@@ -129,9 +130,9 @@ class KubernetesStack:
         """The cluster refused a server for want of room: it has none for a moment."""
         self._started.housekeeping.note_full()
 
-    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+    async def tidy(self, *, known_servers: frozenset[ServerName] | None) -> None:
         """Read the room, remove pods that nobody owns, count those that are stuck."""
-        await self._started.housekeeping.run(known_users=known_users)
+        await self._started.housekeeping.run(known_servers=known_servers)
 
     async def aclose(self) -> None:
         """Stop the hub; servers go on."""

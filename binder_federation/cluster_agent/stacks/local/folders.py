@@ -74,8 +74,8 @@ class StackFolders:
             raise ValueError("an image reference is 32 hexadecimal digits")
         return ImageFolder(self.images / reference)
 
-    def session(self, user_name: str) -> Path:
-        """The folder of a user's session; ValueError for a name that could leave its place."""
-        if not _SESSION_NAME.fullmatch(user_name) or ".." in user_name:
+    def session(self, machine_name: str) -> Path:
+        """The folder of one server's session; ValueError for a name that could leave its place."""
+        if not _SESSION_NAME.fullmatch(machine_name) or ".." in machine_name:
             raise ValueError("a session's name is made of a-z, 0-9, '.', '_' and '-'")
-        return self.sessions / user_name
+        return self.sessions / machine_name

@@ -18,6 +18,7 @@ import aiohttp
 from jupyterhub.spawner import Spawner
 from traitlets import Unicode
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.containers.refusals import has_stopped
 from binder_federation.cluster_agent.stacks.host.environment import session_variables
 from binder_federation.cluster_agent.stacks.host.files import remove_tree
@@ -82,7 +83,8 @@ class SessionSpawner(Spawner):  # type: ignore[misc] # the library has no types
 
     @property
     def _session(self) -> SessionFolder:
-        return SessionFolder(StackFolders(Path(self.state_dir)).session(self.user.name))
+        server = ServerName(self.user.name, self.name)
+        return SessionFolder(StackFolders(Path(self.state_dir)).session(server.machine_name))
 
     async def start(self) -> str:
         """Make the session's folder, start its server; returns the server's address."""

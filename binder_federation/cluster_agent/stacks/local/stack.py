@@ -17,6 +17,7 @@ import httpx
 
 from binder_federation.binder.messages import CheckRecord
 from binder_federation.binder.providers import make_git_access
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import (
     Builder,
     Hub,
@@ -140,10 +141,10 @@ class LocalStack:
     def note_full(self) -> None:
         """Never: this machine starts processes until they fail."""
 
-    async def tidy(self, *, known_users: frozenset[str] | None) -> None:
+    async def tidy(self, *, known_servers: frozenset[ServerName] | None) -> None:
         """Remove what is left of sessions that the hub knows no more: it was killed, say."""
-        if known_users is not None:
-            await sweep_sessions(self._folders, known_users=known_users)
+        if known_servers is not None:
+            await sweep_sessions(self._folders, known_servers=known_servers)
 
     async def aclose(self) -> None:
         """Stop the hub, end what is left, give the folder back."""

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.local.folders import (
     ImageFolder,
@@ -35,21 +37,22 @@ async def sweep_files(folders: StackFolders) -> None:
     await asyncio.to_thread(_sweep_files, folders)
 
 
-async def sweep_sessions(folders: StackFolders, *, known_users: frozenset[str]) -> None:
+async def sweep_sessions(folders: StackFolders, *, known_servers: Iterable[ServerName]) -> None:
     """Remove sessions of nobody, but none that has just begun."""
-    for session in await asyncio.to_thread(_sessions_of_nobody, folders, known_users):
+    known = frozenset(server.machine_name for server in known_servers)
+    for session in await asyncio.to_thread(_sessions_of_nobody, folders, known):
         await end_marked_processes(SESSION_MARK, str(session), 0.0)
         await asyncio.to_thread(remove_tree, session)
-        log.info("session_of_nobody_removed", user=session.name)
+        log.info("session_of_nobody_removed", session=session.name)
 
 
-def _sessions_of_nobody(folders: StackFolders, known_users: frozenset[str]) -> list[Path]:
+def _sessions_of_nobody(folders: StackFolders, known: frozenset[str]) -> list[Path]:
     begun_before = time.time() - _NEW_SECONDS
     try:
         return [
             Path(entry.path)
             for entry in os.scandir(folders.sessions)
-            if entry.name not in known_users and entry.stat().st_mtime < begun_before
+            if entry.name not in known and entry.stat().st_mtime < begun_before
         ]
     except FileNotFoundError:
         return []

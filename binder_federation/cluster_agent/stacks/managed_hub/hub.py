@@ -176,6 +176,7 @@ class ManagedHub:
             cull_every_seconds=max(1, int(launch.cull_every_seconds)),
             max_age_seconds=max(1, int(launch.max_age_seconds)),
             database_url=f"sqlite:///{plan.database}" if plan.database else "sqlite:///:memory:",
+            are_servers_named=launch.named_servers,
             are_servers_kept=plan.database is not None,
             spawner_module=plan.spawner_module,
             spawner=plan.spawner,

@@ -52,7 +52,7 @@ def _configure_application(config: Any, settings: RunSettings) -> None:
     hub.cookie_secret_file = str(Path(settings.folder) / "cookie_secret")
     hub.authenticator_class = "null"
     hub.proxy_class = SessionProxy
-    hub.allow_named_servers = False
+    hub.allow_named_servers = settings.are_servers_named  # the agent counts a user's
     # The agent queues launches and counts sessions; these are the second line.
     hub.concurrent_spawn_limit = settings.concurrent_launches
     hub.active_server_limit = settings.most_servers
@@ -104,7 +104,9 @@ def _configure_services(config: Any, settings: RunSettings) -> None:
         f"--timeout={settings.cull_idle_seconds}",
         f"--cull-every={settings.cull_every_seconds}",
         f"--max-age={settings.max_age_seconds}",
-        "--cull-users=True",
+        # It cannot tell who is logged in: then the agent removes temporary users (removal.py).
+        f"--cull-users={not settings.are_servers_named}",
+        f"--remove-named-servers={settings.are_servers_named}",
     ]
     # The hub ends its services before anything else, and asks politely for a minute by default.
     config.LocalProcessSpawner.interrupt_timeout = 1

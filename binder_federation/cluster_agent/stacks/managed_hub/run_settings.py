@@ -32,6 +32,8 @@ class RunSettings:
     cull_every_seconds: int
     max_age_seconds: int
     database_url: str
+    are_servers_named: bool
+    """Whether users who are logged in have several servers, and stay."""
     are_servers_kept: bool
     """Whether users' servers go on when the hub stops, and are found again."""
     spawner_module: str

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.kubernetes.leftovers import (
     MOST_PER_PASS,
     Leftovers,
@@ -21,14 +22,14 @@ DELETED = "2026-01-01T00:00:00Z"
 def choose(
     pods: list[Json],
     *,
-    known: frozenset[str] | None = frozenset(),
+    known: frozenset[ServerName] | None = frozenset(),
     before: frozenset[str] = frozenset(),
     after_seconds: float = 120.0,
     **settings: Any,
 ) -> Leftovers:
     return choose_leftovers(
         pods,
-        known_users=known,
+        known_servers=known,
         unknown_before=before,
         settings=KubernetesStackSettings(**settings),
         now=T0 + after_seconds,
@@ -48,7 +49,9 @@ def test_2018_07_08_pods_without_users_are_gone_after_two_more_passes() -> None:
 
 def test_a_pod_whose_user_is_known_stays() -> None:
     pods = [server_pod("p1", user="ada"), server_pod("p2", user="bob")]
-    found = choose(pods, known=frozenset({"ada"}), before=frozenset({"uid-of-p1", "uid-of-p2"}))
+    found = choose(
+        pods, known=frozenset({ServerName("ada")}), before=frozenset({"uid-of-p1", "uid-of-p2"})
+    )
     assert [name_of(pod) for pod in found.orphans] == ["p2"]
     assert found.unknown == {"uid-of-p2"}
 
@@ -86,7 +89,7 @@ def test_what_is_being_deleted_is_not_deleted_again() -> None:
     ],
 )
 def test_stuck_pods(pod: Json, stuck: bool) -> None:
-    known = frozenset({"ada"})
+    known = frozenset({ServerName("ada")})
     assert bool(choose([pod], known=known, after_seconds=301).stuck) is stuck
     assert not choose([pod], known=known, after_seconds=299).stuck
 
