@@ -3,6 +3,7 @@
 A test module subclasses `StackSuite` and gives the fixture `case`.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,9 @@ from binder_federation.binder.errors import BuildFailed
 from binder_federation.binder.events import Phase
 from binder_federation.binder.spec import ImageKey
 from binder_federation.cluster_agent.core.server_names import ServerName
+from binder_federation.cluster_agent.hub_api import NO_RETRY, HubApi
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Stack
+from tests.support.eventually import eventually
 from tests.support.git_repositories import make_repository
 from tests.support.git_server import GitServer
 from tests.support.local_stack import HubClient, Progress, make_plan
@@ -26,7 +29,7 @@ Files = Mapping[str, str | bytes | None]
 @dataclass(frozen=True)
 class Case:
     """A stack that has started, and how a repository is made that it cannot build. Its images
-    exceed its limit as soon as there is one."""
+    exceed its limit as soon as there is one, and its users may have named servers."""
 
     stack: Stack
     break_next_build: Callable[[], Files]
@@ -41,6 +44,44 @@ def plan_for(case: Case, tmp_path: Path, name: str, files: Files) -> BuildPlan:
     if case.git is None:
         return make_plan(make_repository(tmp_path / name, files))
     return make_plan(case.git.create(name, files), url=f"{case.git.url}/{name}")
+
+
+async def check_named_servers(stack: Stack, hub: HubClient, image: str) -> None:
+    """Two servers of one user share nothing; one goes without the other, and without the user."""
+    api = HubApi(client=hub.client, hub=stack.hub, policy=NO_RETRY)
+    first, second = (ServerName("Ada.L@example.org", f"engine-{end}") for end in ("one", "two"))
+    deadline = asyncio.get_running_loop().time() + 120
+    await asyncio.gather(*[start_named(api, each, image, deadline) for each in (first, second)])
+    [user] = await api.users(deadline=deadline)
+    assert user.active_servers.keys() == {first, second}
+    await stack.tidy(known_servers=frozenset({first, second}))
+
+    async def has_stopped() -> bool:
+        path = f"users/{first.user}?include_stopped_servers=1"
+        return set((await hub.api("GET", path)).json()["servers"]) - {""} == {second.name}
+
+    await api.delete_server(first, deadline=deadline)
+    await eventually(has_stopped, what="the hub to forget the first server, not the second")
+    assert await api.server_status(first, first.name * 2) is None
+    assert await api.server_status(second, second.name * 2) is not None
+    await eventually(
+        lambda: api.delete_server(second, deadline=deadline), what="the second server to stop"
+    )
+    await api.delete_user(first.user, deadline=deadline)
+
+
+async def start_named(api: HubApi, server: ServerName, image: str, deadline: float) -> None:
+    """Start it and wait until it answers; its token is its name, twice."""
+    await api.create_user(server.user, deadline=deadline)
+    options = {"image": image, "token": server.name * 2}
+    await api.start_server(server, options, deadline=deadline)
+    async for progress in api.progress(server):
+        assert not progress.failed, progress.message
+
+    async def answers() -> bool:
+        return await api.server_status(server, server.name * 2) is not None
+
+    await eventually(answers, what=f"{server} to answer")
 
 
 class StackSuite:
@@ -77,6 +118,8 @@ class StackSuite:
             assert (await hub.visit(session, "api/status")).status_code == 200
             assert await stack.images.ensure_room(in_use=frozenset([image.reference])) == []
             await hub.stop(session)
+            assert await hub.users() == []
+            await check_named_servers(stack, hub, image.reference)
             assert await hub.users() == []
 
         assert await stack.images.ensure_room(in_use=frozenset()) == [plan.key]

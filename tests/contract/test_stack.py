@@ -18,7 +18,9 @@ from tests.support.local_stack import make_settings
 def make_local(tmp_path: Path, shared: BaseEnvironment) -> Case:
     state_dir = make_state_dir(tmp_path, shared)
     local = LocalStackSettings(image_bytes_limit=1)
-    stack = LocalStack(settings=make_settings(state_dir, local=local))
+    stack = LocalStack(
+        settings=make_settings(state_dir, local=local, launch={"named_servers": True})
+    )
     return Case(stack, lambda: {"requirements.txt": "no requirement at all\n"})
 
 

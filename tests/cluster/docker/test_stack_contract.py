@@ -18,7 +18,9 @@ class TestDockerStack(StackSuite):
         self, docker_engine: str, base_image: str, tmp_path: Path
     ) -> AsyncIterator[Case]:
         settings = docker_settings(
-            tmp_path / "state", docker=DockerStackSettings(image_bytes_limit=1)
+            tmp_path / "state",
+            docker=DockerStackSettings(image_bytes_limit=1),
+            launch={"named_servers": True},
         )
         async with running_stack(settings) as stack:
             yield Case(

@@ -33,6 +33,7 @@ class TestKubernetesStack(StackSuite):
                 tmp_path / "state",
                 name,
                 kubernetes={"build": {"image": image, "engine_groups": engine_groups()}},
+                launch={"named_servers": True},
                 registry={"repository": repository, "allow_delete": True, "bytes_limit": 1},
                 providers={"trusted_prefixes": [f"{git.url}/"], "allow_private_addresses": True},
             )

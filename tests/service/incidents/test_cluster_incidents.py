@@ -32,6 +32,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.labels import (
     Component,
     labels_of,
 )
+from binder_federation.cluster_agent.stacks.kubernetes.leftovers import server_of
 from binder_federation.cluster_agent.stacks.kubernetes.nodes import NodeReader
 from binder_federation.cluster_agent.stacks.repo2docker.output import write_line
 from binder_federation.config.agent import AgentSettings
@@ -87,8 +88,8 @@ class Member:
     async def look(self, *, known: bool = True) -> None:
         """One pass; the hub knows every pod's user, or none."""
         pods = self.cluster.pods.values()
-        users = [pod["metadata"].get("annotations", {}).get(USER_ANNOTATION) for pod in pods]
-        await self.house.run(known_users=frozenset(users if known else []))
+        servers = map(server_of, pods) if known else []
+        await self.house.run(known_servers=frozenset(servers))
         self.now[0] += 10.0
 
     def can_build(self) -> bool:

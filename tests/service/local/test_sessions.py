@@ -15,7 +15,9 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
+from binder_federation.binder.errors import NamedServersOff
+from binder_federation.cluster_agent.core.server_names import ServerName
+from binder_federation.cluster_agent.hub_api import NO_RETRY, HubApi, RetryPolicy
 from binder_federation.cluster_agent.hub_models import HANDED_OUT_GROUP
 from binder_federation.cluster_agent.stacks.base import Image
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
@@ -115,6 +117,15 @@ async def test_the_hub_remembers_which_warm_server_was_handed_out(place: Place) 
     assert not after.is_waiting_warm
     await place.hub.stop(session)
     assert not await handouts.record(session.user), "who is gone cannot be given anything"
+
+
+async def test_a_hub_without_named_servers_says_so(place: Place) -> None:
+    hub = HubApi(client=place.hub.client, hub=place.stack.hub, policy=NO_RETRY)
+    deadline = asyncio.get_running_loop().time() + 60
+    await hub.create_user("ada", deadline=deadline)
+    with pytest.raises(NamedServersOff):
+        await hub.start_server(ServerName("ada", "engine-one"), {}, deadline=deadline)
+    await hub.delete_user("ada", deadline=deadline)
 
 
 async def test_only_the_token_opens_it(place: Place) -> None:
