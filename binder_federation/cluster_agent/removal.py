@@ -19,6 +19,7 @@ from itertools import islice
 import structlog
 
 from binder_federation.binder.errors import LaunchFailed
+from binder_federation.cluster_agent.core.names import is_user_of
 from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.hub_api import HubApi
 from binder_federation.cluster_agent.metrics import AgentMetrics
@@ -152,9 +153,10 @@ class Removals:
         return made_at is not None and self._clock() - made_at >= REAP_AFTER_SECONDS
 
     def _adopt(self) -> None:
-        """A default server with our own option was started by an agent for a temporary user."""
+        """Whose name and options only an agent gives is a temporary user."""
         for name, server in self._sessions.servers.items():
-            if not name.is_named and name not in self._made and server.option("repository"):
+            is_temporary = is_user_of(server.option("repository"), name.user)
+            if is_temporary and not name.is_named and name not in self._made:
                 self.note_made(name)
 
     def _forget_the_gone(self) -> None:

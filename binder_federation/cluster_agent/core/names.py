@@ -19,6 +19,12 @@ def user_name(spec: LaunchSpec, suffix: str) -> str:
     return f"{repository_slug(spec.repository, MAX_PREFIX_LENGTH)}-{suffix}"
 
 
+def is_user_of(affinity_key: str, name: str) -> bool:
+    """Whether the hub's user is one whom `user_name` named for a launch of the repository."""
+    slug = repository_slug(affinity_key.partition("/")[2], MAX_PREFIX_LENGTH)
+    return re.fullmatch(rf"{slug}-[{SUFFIX_ALPHABET}]{{{SUFFIX_LENGTH}}}", name) is not None
+
+
 def named_server(spec: LaunchSpec, suffix: str) -> str:
     """`owner-name-x7k2m9qa` for a server of a user who has several: begins with a letter, at
     most 30 characters (the rules of JupyterHub 6)."""

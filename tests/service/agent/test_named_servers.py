@@ -15,6 +15,7 @@ from binder_federation.cluster_agent.removal import REAP_AFTER_SECONDS, Removals
 from binder_federation.runtime.tasks import BackgroundTasks
 from tests.support.agent_server import PATH, SHA, AgentServer, Seen, running_agent
 from tests.support.eventually import eventually
+from tests.support.fake_hub import FakeServer
 from tests.support.fake_stack import FakeStack
 from tests.support.warm_agents import pool_of, until_warm, was_warm
 
@@ -174,6 +175,8 @@ async def test_reaping_takes_ended_servers_and_never_who_is_logged_in() -> None:
     async with running_agent(stack, launch=ON) as agent:
         ended, running = await launch(agent), await launch(agent)
         earlier = server_in(await agent.launch())
+        own = {"repository": "gh/owner/repository", "token": "her own"}
+        stack.hub.users["grace"] = FakeServer(options=own, ready=True, pending=None)
         sessions = agent.context.sessions
         await sessions.refresh()
         removals = Removals(
@@ -188,14 +191,14 @@ async def test_reaping_takes_ended_servers_and_never_who_is_logged_in() -> None:
             removals.note_made(ServerName(*server_in(seen).split("/")))
         await removals.reap()
         stack.hub.named[server_in(ended)].become()
-        stack.hub.users[earlier] = None
+        stack.hub.users[earlier] = stack.hub.users["grace"] = None
         await sessions.refresh()
         await removals.reap()
         assert server_in(ended) in stack.hub.named, "it may be about to start"
         now[0] += REAP_AFTER_SECONDS
         await removals.reap()
         assert stack.hub.named.keys() == {server_in(running)}
-        assert stack.hub.users.keys() == {"ada"}
+        assert stack.hub.users.keys() == {"ada", "grace"}
         deleted = stack.hub.calls["delete_server"]
         await removals.reap()
         assert stack.hub.calls["delete_server"] == deleted, "what is gone is forgotten"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binder_federation.binder.spec import LaunchSpec
-from binder_federation.cluster_agent.core.names import named_server, user_name
+from binder_federation.cluster_agent.core.names import is_user_of, named_server, user_name
 from binder_federation.cluster_agent.core.quotas import Quota, find_user_refusal
 from binder_federation.cluster_agent.core.server_names import ServerName
 
@@ -46,6 +46,24 @@ def test_no_two_servers_share_a_folder(one: tuple[str, str], other: tuple[str, s
     names.add(ServerName(user_name(LaunchSpec("git", one[1], "HEAD"), SUFFIX)))
     assert len({name.machine_name for name in names}) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]{1,45}", name.machine_name) for name in names)
+
+
+REPOSITORIES = st.from_regex(
+    r"(https://[a-z.]{1,9}/)?[A-Za-z0-9_/-]{0,40}[A-Z](\.git)?", fullmatch=True
+)
+
+
+@given(REPOSITORIES)
+def test_whom_the_agent_named_is_known_by_the_name(repository: str) -> None:
+    spec = LaunchSpec("git", repository, "HEAD")
+    assert is_user_of(spec.affinity_key, user_name(spec, SUFFIX))
+
+
+@pytest.mark.parametrize(
+    "user", ["ada", "ada-lovelace", "Ada-engine-abcd1234", "ada-engine-abcd@234", "engine-abcd1234"]
+)
+def test_who_logs_in_is_taken_for_nobody_else(user: str) -> None:
+    assert not is_user_of("gh/ada/engine", user)
 
 
 def test_a_server_is_written_as_in_its_url() -> None:
