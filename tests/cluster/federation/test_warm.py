@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -44,18 +45,25 @@ class Place:
     federation: FederationProcess
     member: HelmMember
 
-    async def wait_for_pool(self) -> None:
-        """Until the pool is full."""
+    async def wait_for_pool(self, name: str) -> None:
+        """Until the pool of a repository is full, beside the session of its first visitor."""
 
         async def is_full() -> bool:
-            return await self.waiting() == POOL
+            return await self.servers(name) == POOL + 1
 
-        await eventually(is_full, what=f"{POOL} warm servers", within_seconds=180)
+        await eventually(is_full, what=f"{POOL} warm servers of {name}", within_seconds=180)
 
-    async def waiting(self) -> int:
-        """How many servers wait, by the member's own report."""
-        members = await self.federation.members()
-        return int(members[self.member.name]["load"].get("warm", 0))
+    async def servers(self, name: str) -> int:
+        """How many servers of a repository are ready."""
+        return sum(
+            pod["metadata"]["name"].startswith(f"session-{name}-") and is_ready(pod)
+            for pod in await self.member.pods("server")
+        )
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    containers = pod["status"].get("containerStatuses") or []
+    return bool(containers) and all(each["ready"] for each in containers)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -91,7 +99,7 @@ async def place(site: Site, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 async def test_a_hot_image_opens_at_once(site: Site, place: Place, browser: Browser) -> None:
     path = site.repository("hot")
     first = await place.federation.launch(path)
-    await place.wait_for_pool()
+    await place.wait_for_pool("hot")
     seen = await place.federation.launch(path)
 
     assert first.last.phase is seen.last.phase is Phase.READY, seen.text
@@ -108,7 +116,7 @@ async def test_a_hot_image_opens_at_once(site: Site, place: Place, browser: Brow
 async def test_a_hundred_visitors_a_pool_of_three_and_a_crash(site: Site, place: Place) -> None:
     path = site.repository("hundred")
     await place.federation.launch(path)
-    await place.wait_for_pool()
+    await place.wait_for_pool("hundred")
     seen: list[StreamSeen] = []
     turn = asyncio.Semaphore(AT_ONCE)
 
