@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from binder_federation.cluster_agent.core.server_names import ServerName
-from binder_federation.cluster_agent.stacks.containers.refusals import is_for_want_of_room
+from binder_federation.cluster_agent.stacks.containers.refusals import (
+    is_for_want_of_room,
+    own_exit_code,
+)
+from tests.support.docker_stack import docker
 from tests.support.eventually import eventually
 from tests.support.kubectl import kubectl
 from tests.support.kubernetes_stack import (
@@ -96,6 +101,31 @@ async def test_an_image_that_is_not_there_is_told_and_leaves_nothing(site: Launc
     assert session.last_event["failed"] is True
     assert "The image cannot be pulled" in session.last_event["message"]
     await eventually(site.has_let_go, what="the pod that cannot start to be deleted")
+
+
+@pytest.mark.parametrize(
+    ("change", "exit_code"),
+    [
+        ('ENTRYPOINT ["false"]', 1),
+        ("ENV PATH=/bin", 127),  # a shell, but no Jupyter
+        ("ENV PATH=/nowhere", 127),
+        ('ENTRYPOINT ["/nowhere"]', 127),
+    ],
+    ids=["entrypoint", "no jupyter", "no shell", "no entrypoint"],
+)
+async def test_an_image_whose_server_ends_early(
+    site: LaunchSite, base_image: str, change: str, exit_code: int
+) -> None:
+    name = f"binderfed-test/{secrets.token_hex(4)}:one"
+    made = docker("create", base_image, "true")
+    docker("commit", "--change", change, made, name)
+    docker("rm", made)
+    try:
+        session = await site.hub.launch(name)
+    finally:
+        docker("image", "rm", "--force", name)
+    assert own_exit_code(session.last_event["message"]) == exit_code, session.last_event
+    await eventually(site.has_let_go, what="the pod that ended to be deleted")
 
 
 async def test_a_pod_that_somebody_deletes_ends_the_start(site: LaunchSite) -> None:
