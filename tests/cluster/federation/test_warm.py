@@ -115,7 +115,7 @@ async def test_a_hot_image_opens_at_once(site: Site, place: Place, browser: Brow
 
 async def test_a_hundred_visitors_a_pool_of_three_and_a_crash(site: Site, place: Place) -> None:
     path = site.repository("hundred")
-    await place.federation.launch(path)
+    first = await place.federation.launch(path)
     await place.wait_for_pool("hundred")
     seen: list[StreamSeen] = []
     turn = asyncio.Semaphore(AT_ONCE)
@@ -139,11 +139,11 @@ async def test_a_hundred_visitors_a_pool_of_three_and_a_crash(site: Site, place:
     sys.stdout.write(f"{LAUNCHES} launches, {warm} of them warm\n")
     assert len(set(urls)) == LAUNCHES, "a server was given twice"
     assert warm > 0, "the pool served nobody"
+    await leave(first)
     await place.member.drain()
 
     async def is_empty() -> bool:
-        pods = await place.member.pods("server")
-        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]] == []
+        return await place.servers("hundred") == 0
 
     await eventually(is_empty, what="no server to be left", within_seconds=300)
     await place.member.undrain()
