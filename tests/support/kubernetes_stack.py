@@ -49,7 +49,7 @@ def stack_settings(
     own = {
         "namespace": name,
         "hub": {"host": "127.0.0.1", "port": 0},
-        "user": {"image_pull_tries": 2},
+        "user": {"image_pull_tries": 2, "image_pull_policy": "IfNotPresent"},
         **(kubernetes or {}),
     }
     resources = {"memory_guarantee": "64M", "memory_limit": "512M", "cpu_limit": 2}

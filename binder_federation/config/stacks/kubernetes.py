@@ -72,7 +72,9 @@ class UserPodSettings(Section):
 
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """None: `IfNotPresent` with a registry, else `Never`. What was built without one has a name
+    that a registry on the internet may have as well, and then it is somebody else's image."""
     image_pull_secrets: list[str] = Field(default_factory=list)
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)

@@ -73,10 +73,12 @@ class DockerImages:
         return await self._find_in_registry(key)
 
     async def bring_near(self, image: Image) -> None:
-        """Pull it, if the engine lacks it."""
+        """Pull it, if the engine lacks it. Raises `MemberBuildFailed`."""
         here = {found.key for found, _ in _ours(await self._engine.images(self._named()))}
         if image.key in here:
             return
+        if self._registry is None:  # its name may be somebody else's on the internet
+            raise MemberBuildFailed("The image is not here any more.")
         login = await self._credentials.fetch()
         auth = {"username": login.username, "password": login.password} if login else None
         try:

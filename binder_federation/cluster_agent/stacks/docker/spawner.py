@@ -64,6 +64,9 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
     disk_config = Dict(config=True, help="What limits its disk, where the engine can.")
     session_labels = Dict(config=True, help="Labels of the container.")
     login_file = Unicode(config=True, help="The registry's login, if it needs one.")
+    pulls_from = Unicode(
+        "", config=True, help="The repository that images are pulled from, if any."
+    )
     run_as_user = Unicode("", config=True, help="The user id that servers run as, if not theirs.")
     may_be_root = Bool(False, config=True, help="Whether servers may run as root.")
 
@@ -191,9 +194,10 @@ class SessionContainerSpawner(DockerSpawner):  # type: ignore[misc] # the librar
             )
 
     async def _pull(self) -> None:
-        self._tell(10, "Fetching the image")
-        if "/" not in self.image:
+        # Without a registry of ours such a name would be looked for on the internet.
+        if not self.pulls_from or not self.image.startswith(f"{self.pulls_from}:"):
             raise SessionNotStarted("The image is not here any more.")
+        self._tell(10, "Fetching the image")
         loop = asyncio.get_running_loop()
         told_at = loop.time()
 

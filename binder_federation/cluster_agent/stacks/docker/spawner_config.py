@@ -42,6 +42,7 @@ def plan_hub(
             "labels": session_labels(settings.name, str(state_dir)),
             "network": network,
             "login_file": str(login_file),
+            "pulls_from": settings.registry.repository,
             "isolation": settings.isolation.model_dump(mode="json"),
             "resources": settings.resources.model_dump(mode="json"),
             "can_limit_disk": can_limit_disk,
@@ -69,6 +70,7 @@ def configure_spawner(config: Any, settings: RunSettings) -> None:
     spawner.prefix = given["prefix"]
     spawner.session_labels = given["labels"]
     spawner.login_file = given["login_file"]
+    spawner.pulls_from = given["pulls_from"]
     spawner.resources = ResourceSettings.model_validate(given["resources"]).model_dump()
     spawner.shared_host_config = host_config(isolation)
     spawner.disk_config = disk_config(isolation) if given["can_limit_disk"] else {}

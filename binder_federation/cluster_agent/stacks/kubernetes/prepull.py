@@ -28,6 +28,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.pods import (
     has_started,
     waiting_reason,
 )
+from binder_federation.cluster_agent.stacks.kubernetes.pulling import pull_policy
 from binder_federation.config.agent import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -133,7 +134,7 @@ def make_pod(pod: PrepullPod, settings: AgentSettings) -> Json:
             {
                 "name": "pull",
                 "image": pod.reference,
-                "imagePullPolicy": user.image_pull_policy,
+                "imagePullPolicy": pull_policy(settings),
                 "command": ["true"],
                 "resources": {"requests": _RESOURCES, "limits": _RESOURCES},
                 "securityContext": container_security(isolation, is_root_read_only=True),

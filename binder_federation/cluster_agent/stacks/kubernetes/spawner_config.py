@@ -20,6 +20,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.labels import (
     Component,
     labels_of,
 )
+from binder_federation.cluster_agent.stacks.kubernetes.pulling import pull_policy
 from binder_federation.cluster_agent.stacks.kubernetes.spawner import SessionPodSpawner
 from binder_federation.cluster_agent.stacks.managed_hub.hub import HubPlan
 from binder_federation.cluster_agent.stacks.managed_hub.run_settings import RunSettings
@@ -55,7 +56,10 @@ def plan_hub(
         spawner={
             "member": settings.name,
             "namespace": namespace,
-            "user": kubernetes.user.model_dump(mode="json"),
+            "user": {
+                **kubernetes.user.model_dump(mode="json"),
+                "image_pull_policy": pull_policy(settings),
+            },
             "isolation": settings.isolation.model_dump(mode="json"),
             "resources": settings.resources.model_dump(mode="json"),
             "unschedulable_seconds": (

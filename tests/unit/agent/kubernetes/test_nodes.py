@@ -10,6 +10,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.prepull import (
     is_pulled,
     make_pod,
 )
+from binder_federation.cluster_agent.stacks.kubernetes.spawner_config import plan_hub
 from binder_federation.config.agent import AgentSettings
 from tests.unit.agent.kubernetes.launching import Json, node, server_pod, waiting
 
@@ -94,3 +95,29 @@ def test_a_pod_that_pulls_is_small_and_isolated() -> None:
     assert spec["activeDeadlineSeconds"] > 0
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["resources"]["requests"] == container["resources"]["limits"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "asked", "policy"),
+    [
+        ("registry.example.org/binder/images", None, "IfNotPresent"),
+        ("", None, "Never"),  # the name may be somebody else's on the internet
+        ("", "IfNotPresent", "IfNotPresent"),
+        ("registry.example.org/binder/images", "Always", "Always"),
+    ],
+)
+def test_nothing_is_pulled_without_a_registry_of_ours(
+    repository: str, asked: str | None, policy: str
+) -> None:
+    settings = AgentSettings.model_validate(
+        {
+            "name": "alpha",
+            "credential": "a-credential-for-tests-of-at-least-32-bytes",
+            "registry": {"repository": repository},
+            "kubernetes": {"user": {"image_pull_policy": asked}},
+        }
+    )
+    pod = make_pod(PrepullPod("alpha", "x/y:1", "n1", "prepull-x"), settings)
+    assert pod["spec"]["containers"][0]["imagePullPolicy"] == policy
+    plan = plan_hub(settings, namespace="here", most_sessions=1, kubeconfig=None)
+    assert plan.spawner["user"]["image_pull_policy"] == policy
