@@ -14,7 +14,7 @@ import yaml
 from binder_federation.config.load import merged
 from tests.support.eventually import eventually
 from tests.support.kubectl import CallFailed, helm, kubectl, names, objects
-from tests.support.kubernetes_builds import engine_groups
+from tests.support.kubernetes_builds import engine_groups, remove_images
 
 CHART = Path(__file__).parents[2] / "charts" / "cluster-agent"
 CREDENTIAL = "a-credential-for-tests-of-at-least-32-bytes"
@@ -172,8 +172,10 @@ async def helm_member(
 
 
 async def _remove(member: HelmMember) -> None:
-    """Uninstall, and wait until the namespace is gone."""
+    """Uninstall, wait until the namespace is gone, and take its images from the engine: a node
+    tells of fifty images only."""
     try:
         await helm("uninstall", member.name, "--namespace", member.namespace)
     finally:
         await asyncio.shield(kubectl("delete", "namespace", member.namespace, "--timeout=180s"))
+        await remove_images(member.registry_repository)
