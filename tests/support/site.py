@@ -68,8 +68,8 @@ class TcpGate:
         self._open |= {writer, far_writer}
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, far_writer))
-                group.create_task(_pump(far_reader, writer))
+                group.create_task(pump(reader, far_writer))
+                group.create_task(pump(far_reader, writer))
         finally:
             self._open -= {writer, far_writer}
 
@@ -87,7 +87,8 @@ async def tcp_gate(host: str, target: tuple[str, int]) -> AsyncIterator[TcpGate]
         gate.shut()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes, until it ends."""
     with suppress(ConnectionError, TimeoutError):
         while data := await reader.read(65536):
             writer.write(data)

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +19,7 @@ from binder_federation.binder.messages import Tier
 from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.cluster_agent.stacks.docker.build_memory import BuildMemory, runs_as_root
 from binder_federation.cluster_agent.stacks.docker.stack import DockerStack
+from binder_federation.config.agent import AgentSettings
 from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.stacks.docker import DockerStackSettings
 from binder_federation.runtime.processes import OWNER_MARK, hold_marked_processes
@@ -30,6 +34,7 @@ from tests.support.docker_stack import (
 from tests.support.eventually import eventually
 from tests.support.git_repositories import make_repository
 from tests.support.local_stack import HubClient, Progress, make_plan
+from tests.support.site import pump
 
 pytestmark = pytest.mark.usefixtures("docker_engine")
 PROJECT = Path(__file__).parents[3]
@@ -110,14 +115,7 @@ async def test_what_another_run_left_is_removed_when_its_agent_is_no_more(
 ) -> None:
     settings = docker_settings(tmp_path / "state")
     elsewhere = docker_settings(tmp_path / "elsewhere", name=settings.name)
-    labels = [
-        f"--label=org.binder-federation.{name}={value}"
-        for name, value in {
-            "member": settings.name,
-            "owner": str(elsewhere.state_dir),
-            "component": "session",
-        }.items()
-    ]
+    labels = session_of(elsewhere)
     async with running_stack(elsewhere):
         docker("run", "--detach", *labels, "--entrypoint", "sleep", base_image, "600")
         async with running_stack(settings):
@@ -125,6 +123,52 @@ async def test_what_another_run_left_is_removed_when_its_agent_is_no_more(
     docker("run", "--detach", *labels, "--entrypoint", "sleep", base_image, "600")
     async with running_stack(settings):
         assert containers_of(elsewhere) == []
+
+
+async def test_a_machine_that_shares_an_engine_elsewhere_keeps_its_servers(
+    tmp_path: Path, base_image: str
+) -> None:
+    """Two machines, one engine, members of one name: neither sees the other's state folder."""
+    async with engine_by_tcp() as address:
+        own = DockerStackSettings(engine_url=address, servers_at="port", firewall=False)
+        settings = docker_settings(tmp_path / "state", docker=own)
+        elsewhere = docker_settings(tmp_path / "not-here", name=settings.name)
+        labels = session_of(elsewhere)
+        docker("run", "--detach", *labels, "--entrypoint", "sleep", base_image, "600")
+        try:
+            async with running_stack(settings):
+                assert len(containers_of(elsewhere)) == 1, "another machine's session was ended"
+        finally:
+            clean_engine(elsewhere)
+
+
+def session_of(settings: AgentSettings) -> list[str]:
+    """The arguments that label a container as a session of that agent's."""
+    labels = {
+        "member": settings.name,
+        "owner": str(settings.state_dir),
+        "component": "session",
+    }
+    return [f"--label=org.binder-federation.{name}={value}" for name, value in labels.items()]
+
+
+@asynccontextmanager
+async def engine_by_tcp() -> AsyncIterator[str]:
+    """The engine's address where its socket is passed on by TCP."""
+    given = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not given.startswith("unix://"):
+        yield given
+        return
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        engine = await asyncio.open_unix_connection(given.removeprefix("unix://"))
+        await asyncio.gather(pump(reader, engine[1]), pump(engine[0], writer))
+
+    server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    try:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 async def test_servers_may_outlive_their_agent(

@@ -262,11 +262,15 @@ class DockerStack:
             )
 
     async def _clear_containers(self) -> None:
-        """Of earlier runs; those of this agent stay where the hub will find them again."""
+        """Of earlier runs; those of this agent stay where the hub will find them again.
+
+        What says that an agent is no more is its folder: of an engine elsewhere, another
+        machine may be using what has no folder here."""
         if not self._settings.docker.keep_servers:
             await self._containers.remove_all()
-        await self._containers.remove_orphans()
-        await self._network.remove_orphans()
+        if self._engine.is_here:
+            await self._containers.remove_orphans()
+            await self._network.remove_orphans()
 
     async def _clear_engine(self) -> None:
         try:
