@@ -22,7 +22,8 @@ async def report(federation: FederationServer, member: FakeMember, sequence: int
         "member": member.name,
         "session": "s1",
         "sequence": sequence,
-        "load": {"capacity": CAPACITY, "running": member.sessions, "build_slots": 2},
+        # Within these few seconds every server is still starting.
+        "load": {"capacity": CAPACITY, "pending": member.sessions, "build_slots": 2},
         "inventory": "changes" if sequence else "whole",
     }
     answer = await federation.client.post(
@@ -48,7 +49,8 @@ async def test_2018_01_18_reddit_hug() -> None:
         served: Counter[str] = Counter()
         for wave in range(1, 11):
             seen = await asyncio.gather(*(federation.launch(PATH) for _ in range(VISITORS // 10)))
-            assert {one.phases[-1] for one in seen} == {"ready"}, f"wave {wave}"
+            failed = [one.last for one in seen if one.phases[-1] != "ready"]
+            assert not failed, f"wave {wave}: {failed[0]}, {len(failed)} of them"
             served.update(one.last.fields["member"] for one in seen)
             for member in members:
                 await report(federation, member, wave)
