@@ -8,6 +8,7 @@
 const TITLES = {
   build_failed: "The repository does not build",
   unsupported_repository: "The repository needs what is not available here",
+  server_stopped: "The repository's server ends by itself",
   repository_not_found: "The repository was not found",
   ref_not_found: "The repository has no such branch, tag or commit",
   rate_limited: "Too many launches from your network",
