@@ -170,6 +170,7 @@ def _agent(
         quota={"sessions_per_repository": 100_000},
         build={"slots": 20},
         launch={"concurrent": 50},
+        warm={"enabled": False},  # so that servers can be counted
     )
 
 
