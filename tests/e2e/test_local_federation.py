@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
 import yaml
 
 from binder_federation.binder.events import Phase
-from tests.e2e.test_make_run import free_port
 from tests.support.eventually import eventually
 from tests.support.fake_github import FakeGitHub
 from tests.support.git_repositories import GitRepository, make_repository
+from tests.support.launch_checks import answers
+from tests.support.ports import free_port
 from tests.support.running_up import (
     RunningUp,
     StreamSeen,
@@ -97,16 +97,6 @@ async def test_the_second_launch_needs_no_build_and_goes_to_the_same_member(plac
     assert second.last.fields["member"] == first.last.fields["member"]
     assert "Found built image" in second.text
     assert await answers(second), "the server itself answers with its token"
-
-
-async def answers(seen: StreamSeen) -> bool:
-    """Whether the session answers its token, and nobody else."""
-    url, token = seen.last.fields["url"], seen.last.fields["token"]
-    headers = {"Authorization": f"token {token}"}
-    async with httpx.AsyncClient(timeout=30) as me, httpx.AsyncClient(timeout=30) as somebody:
-        mine = await me.get(f"{url}api/status", headers=headers)
-        others = await somebody.get(f"{url}api/status")
-    return [mine.status_code, others.status_code] == [200, 403]
 
 
 async def test_a_branch_on_github_is_looked_up_once_and_launched(place: Place) -> None:

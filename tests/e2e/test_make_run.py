@@ -6,7 +6,6 @@ With BINDERFED_SCREENSHOTS=folder the README's pictures are taken on the way.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import PageErrors, watched_page
+from tests.support.ports import free_port
 from tests.support.running_up import RunningUp, processes_that_mention, running_up
 
 ROOT = Path(__file__).parents[2]
@@ -52,12 +52,6 @@ def fresh_copy(copy: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
     return copy
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_fresh_copy_opens_a_notebook(copy: Path, browser: Browser) -> None:
