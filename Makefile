@@ -30,7 +30,7 @@ test: $(INSTALLED_DEV) check
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-kubernetes: $(INSTALLED_DEV)
-	@$(BIN)/pytest -m cluster -n 2 --dist loadgroup $(ARGS) tests/cluster
+	@$(BIN)/pytest -m cluster -n 2 --dist loadfile $(ARGS) tests/cluster
 
 live: $(INSTALLED_DEV)
 	@$(BIN)/pytest -m live -s $(ARGS) tests/live
