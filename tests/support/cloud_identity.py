@@ -6,6 +6,7 @@ operation and the presence of a signature.
 
 import base64
 import re
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ SIGNATURE = re.compile(
 )
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """One handler on a loopback port; counts and keeps what it was asked."""
 
     def __init__(self) -> None:
@@ -46,9 +47,9 @@ class LoopbackServer:
             return self._next.popleft()
         return await self.answer(request)
 
+    @abstractmethod
     async def answer(self, request: web.Request) -> web.Response:
         """What it is there for."""
-        raise NotImplementedError
 
 
 class FakeMetadata(LoopbackServer):
