@@ -18,14 +18,20 @@ class ReportReceiver:
         self.status = 200
         self.refused = 0
         self.url = ""
-        self._arrived = asyncio.Event()
+        self._arrived = asyncio.Condition()
+
+    async def report(self, sequence: int) -> Report:
+        """The first one whose number is at least `sequence`, once it has come."""
+        async with asyncio.timeout(30), self._arrived:
+            await self._arrived.wait_for(lambda: self._since(sequence))
+        return self._since(sequence)[0]
 
     async def next_report(self) -> Report:
-        """The next one that comes."""
-        self._arrived.clear()
-        async with asyncio.timeout(30):
-            await self._arrived.wait()
-        return self.reports[-1]
+        """The first one that comes from now on."""
+        return await self.report(self.reports[-1].sequence + 1 if self.reports else 1)
+
+    def _since(self, sequence: int) -> list[Report]:
+        return [report for report in self.reports if report.sequence >= sequence]
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=16 << 20)
@@ -45,7 +51,8 @@ class ReportReceiver:
             return web.json_response({"message": "no"}, status=self.status)
         self.authorizations.add(request.headers["Authorization"])
         self.reports.append(Report.model_validate_json(await request.read()))
-        self._arrived.set()
+        async with self._arrived:
+            self._arrived.notify_all()
         reply = ReportReply(send_whole_inventory=self.asks_for_whole)
         self.asks_for_whole = False
         return web.json_response(reply.model_dump())

@@ -21,7 +21,7 @@ async def receiver() -> AsyncIterator[ReportReceiver]:
 
 async def test_the_first_report_has_everything(receiver: ReportReceiver) -> None:
     async with running_agent(federation_url=receiver.url, report_every_seconds=0.05) as agent:
-        first = await receiver.next_report()
+        first = await receiver.report(1)
         assert receiver.reports[0].inventory == "whole"
         assert receiver.reports[0].sequence == 1
         assert first.member == "alpha"
@@ -34,9 +34,9 @@ async def test_the_first_report_has_everything(receiver: ReportReceiver) -> None
 
 async def test_a_build_is_reported_at_once_and_as_a_change(receiver: ReportReceiver) -> None:
     async with running_agent(federation_url=receiver.url, report_every_seconds=3600) as agent:
-        await receiver.next_report()
+        await receiver.report(1)
         seen = await agent.launch()
-        report = await receiver.next_report()
+        report = await receiver.report(2)
         assert report.inventory == "changes"
         (image,) = report.images
         assert seen.last.fields["image"] == f"fake/{image.key}"
