@@ -1,6 +1,7 @@
 """Settings of the repo providers, the same for the federation and its members."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -35,6 +36,11 @@ class GitSettings(Section):
 class ProviderSettings(Section):
     """How repositories are found and which may be."""
 
+    enabled: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The providers, in the order of the home page; unset: all that are built in. A provider of
+    another package (entry points `binder_federation.providers`) must be named."""
+    further: Mapping[str, Mapping[str, Any]] = {}
+    """Settings of providers of other packages, by their id."""
     github: GitHubSettings = GitHubSettings()
     git: GitSettings = GitSettings()
     allow_private_addresses: bool = False

@@ -1,7 +1,8 @@
-"""The repo providers of this service, by their id. A new one is a module and a line here."""
+"""The repo providers of this service, by their id: those of `table.py`, and of other packages."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -9,19 +10,22 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from binder_federation.binder.errors import InvalidSpec
-from binder_federation.binder.providers.addresses import AddressGuard
 from binder_federation.binder.providers.base import RepoProvider
-from binder_federation.binder.providers.git import GitProvider
-from binder_federation.binder.providers.git_access import GitAccess
-from binder_federation.binder.providers.github import GitHubProvider
-from binder_federation.binder.providers.github_api import GitHubApi
+from binder_federation.binder.providers.entry_points import find_factory, make_further
+from binder_federation.binder.providers.git_access import make_git_access
 from binder_federation.binder.providers.metrics import ProviderMetrics
+from binder_federation.binder.providers.parts import ProviderFactory, ProviderParts
+from binder_federation.binder.providers.table import BUILT_IN
 from binder_federation.binder.providers.text import decode_once, shown
 from binder_federation.binder.spec import LaunchSpec, split_path
+from binder_federation.config.load import ConfigurationError
 from binder_federation.config.providers import ProviderSettings
 
 __all__ = [
+    "BUILT_IN",
+    "ProviderFactory",
     "ProviderMetrics",
+    "ProviderParts",
     "RepoProvider",
     "Repositories",
     "make_git_access",
@@ -41,34 +45,37 @@ def make_providers(
     metrics: ProviderMetrics | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Providers:
-    """Every provider, by its id, in the order in which the home page offers them.
+    """The enabled providers, by their id, in the order in which the home page offers them.
 
     `clock` is in seconds since 1970. Without `metrics` nothing that is counted is shown.
+    Raises `ConfigurationError` when one cannot be made.
     """
-    metrics = metrics or ProviderMetrics.make(CollectorRegistry())
-    github_api = GitHubApi(
-        settings=settings.github,
-        client=client,
-        timeout_seconds=settings.timeout_seconds,
-        metrics=metrics,
-        clock=clock,
-    )
-    providers: Iterable[RepoProvider] = (
-        GitHubProvider(settings=settings.github, api=github_api),
-        GitProvider(
-            access=make_git_access(settings, client), timeout_seconds=settings.timeout_seconds
-        ),
-    )
-    return {provider.id: provider for provider in providers}
-
-
-def make_git_access(settings: ProviderSettings, client: httpx.AsyncClient) -> GitAccess:
-    """The rules for strangers' URLs; `source_for_url` vets a submodule's."""
-    return GitAccess(
+    parts = ProviderParts(
         settings=settings,
         client=client,
-        guard=AddressGuard(timeout_seconds=settings.timeout_seconds),
+        metrics=metrics or ProviderMetrics.make(CollectorRegistry()),
+        clock=clock,
     )
+    return {name: _make_provider(name, parts) for name in _enabled(settings)}
+
+
+def _enabled(settings: ProviderSettings) -> Sequence[str]:
+    enabled = tuple(BUILT_IN) if settings.enabled is None else settings.enabled
+    for name in settings.further:
+        if name in BUILT_IN or name not in enabled:
+            raise ConfigurationError(
+                f"providers.further.{name}: there is no provider {name} of another package "
+                "in providers.enabled."
+            )
+    return enabled
+
+
+def _make_provider(name: str, parts: ProviderParts) -> RepoProvider:
+    factory = find_factory(name, BUILT_IN)
+    if name in BUILT_IN:
+        return factory(parts)
+    own_settings = parts.settings.further.get(name, {})
+    return make_further(name, factory, replace(parts, own_settings=own_settings))
 
 
 def parse_launch_path(providers: Providers, raw_path: str) -> LaunchSpec:

@@ -1,4 +1,4 @@
-"""What a repo provider is: a grammar, a way to resolve a ref, a place to clone from.
+"""What a repo provider is: a grammar, a way to resolve a ref, a place where content comes from.
 
 A provider keeps no state: what was learned last time comes in as `known` and goes
 out in the answer, and `resolver.py` decides how long an answer is believed.
@@ -18,6 +18,9 @@ class Resolved:
 
     resolved_ref: str
     etag: str = ""
+    repository: str = ""
+    """What the repository is properly called, where that is not what was asked for: a DOI for
+    all versions stands for the DOI of the latest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,36 @@ class GitSource:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file to download. `path` is relative, with `/`; `checksum` is like `md5:…`, or empty."""
+
+    path: str
+    url: str
+    size_bytes: int | None = None
+    checksum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Content that is files at addresses: a record of a data repository.
+
+    `url` is the record's own. `origins` are those that the operator's settings name
+    (`https://zenodo.org`): the rule for strangers' addresses does not apply to them.
+    """
+
+    url: str
+    files: tuple[RemoteFile, ...]
+    origins: tuple[str, ...] = ()
+    unpack: bool = False
+    """Whether a single file that is an archive stands for what is in it."""
+    notes: tuple[str, ...] = ()
+    """Lines for the build's log."""
+
+
+Source = GitSource | FileSource
+
+
 class RepoProvider(Protocol):
     """One kind of source, such as GitHub."""
 
@@ -90,6 +123,8 @@ class RepoProvider(Protocol):
         """What `spec.ref` stands for now. Raises `SpecBanned` when the repository's
         protocol or address is not allowed."""
 
-    async def source(self, spec: LaunchSpec) -> GitSource:
-        """Where to clone from. Raises `SpecBanned` like `resolve`, `ProviderUnavailable`
-        when its host cannot be found."""
+    async def source(self, spec: LaunchSpec, resolved_ref: str = "") -> Source:
+        """Where its content comes from. What is not git must be asked for at `resolved_ref`;
+        git is told the commit by its caller. Raises `SpecBanned` like `resolve`,
+        `ProviderUnavailable` when its host cannot be found or does not answer,
+        `RepositoryNotFound` when it is gone."""

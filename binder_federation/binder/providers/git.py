@@ -103,6 +103,6 @@ class GitProvider:
         listed = await list_ref(source, spec.ref, deadline_seconds=self._timeout_seconds)
         return Unchanged() if listed == known else listed
 
-    async def source(self, spec: LaunchSpec) -> GitSource:
+    async def source(self, spec: LaunchSpec, resolved_ref: str = "") -> GitSource:  # noqa: ARG002 - the protocol's
         """The repository, its URL and addresses vetted anew."""
         return await self._access.source_for_url(spec.repository)

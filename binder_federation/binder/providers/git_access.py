@@ -136,6 +136,15 @@ class GitAccess:
         )
 
 
+def make_git_access(settings: ProviderSettings, client: httpx.AsyncClient) -> GitAccess:
+    """The rules for strangers' URLs; `source_for_url` vets a submodule's."""
+    return GitAccess(
+        settings=settings,
+        client=client,
+        guard=AddressGuard(timeout_seconds=settings.timeout_seconds),
+    )
+
+
 def _redirected(text: str) -> GitUrl:
     try:
         url = parse_git_url(text)

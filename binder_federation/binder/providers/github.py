@@ -92,7 +92,7 @@ class GitHubProvider:
             return Resolved(spec.ref.lower())
         return await self._api.fetch_commit(spec.repository, spec.ref, known)
 
-    async def source(self, spec: LaunchSpec) -> GitSource:
+    async def source(self, spec: LaunchSpec, resolved_ref: str = "") -> GitSource:  # noqa: ARG002 - the protocol's
         """The repository at GitHub, with our token when there is one."""
         environment = {"GIT_ALLOW_PROTOCOL": "http:https", **inherited(PROXY_VARIABLES)}
         if self._settings.token is not None:

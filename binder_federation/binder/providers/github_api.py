@@ -151,7 +151,7 @@ class GitHubApi:
         )
         remaining = remaining_in(response)
         if remaining is not None:
-            self._metrics.github_rate_limit_remaining.set(remaining)
+            self._metrics.observe_requests_left("gh", remaining)
         return response
 
 

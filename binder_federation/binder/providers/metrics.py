@@ -10,15 +10,20 @@ from prometheus_client import CollectorRegistry, Gauge
 class ProviderMetrics:
     """Metrics of one service's providers, in the registry that they were made for."""
 
-    github_rate_limit_remaining: Gauge
+    requests_left: Gauge
 
     @classmethod
     def make(cls, registry: CollectorRegistry) -> Self:
         """The metrics, registered in `registry`."""
         return cls(
-            github_rate_limit_remaining=Gauge(
-                "binderfed_github_rate_limit_remaining",
-                "Requests that GitHub's API still takes from us in this window.",
+            requests_left=Gauge(
+                "binderfed_provider_rate_limit_remaining",
+                "Requests that a provider's API, if it tells, still takes from us in this window.",
+                ["provider"],
                 registry=registry,
             ),
         )
+
+    def observe_requests_left(self, provider: str, remaining: float) -> None:
+        """A provider (by its id) said what is left of our quota."""
+        self.requests_left.labels(provider=provider).set(remaining)

@@ -168,7 +168,10 @@ async def test_no_quota_left_says_until_when(
     github.quota = 1
     gh = make()
     assert isinstance(await gh.resolve(at("main"), None), Resolved)
-    assert registry.get_sample_value("binderfed_github_rate_limit_remaining") == 0
+    assert (
+        registry.get_sample_value("binderfed_provider_rate_limit_remaining", {"provider": "gh"})
+        == 0
+    )
     limited = await gh.resolve(at("HEAD"), None)
     assert isinstance(limited, Unavailable)
     assert "takes no more requests" in limited.message
