@@ -1,12 +1,16 @@
 """The loading page in a real browser: each test is one launch's story."""
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from binder_federation.binder.events import Phase
 from tests.support.browser import PageErrors
+from tests.support.eventually import eventually
 from tests.support.scripted_federation import (
     ScriptedFederation,
     ScriptedLaunch,
@@ -20,6 +24,13 @@ LINK = "/v2/gh/owner/name/HEAD"
 async def open_link(page: Page, federation: ScriptedFederation, link: str = LINK) -> ScriptedLaunch:
     await page.goto(federation.url + link)
     return await federation.next_launch()
+
+
+async def wait_until(holds: Callable[[], bool], what: str) -> None:
+    async def condition() -> bool:
+        return holds()
+
+    await eventually(condition, what=what)
 
 
 async def end_ready(launch: ScriptedLaunch, federation: ScriptedFederation) -> None:
@@ -184,6 +195,118 @@ async def test_a_launch_that_is_gone_begins_anew_at_the_second_try(
     await page.get_by_role("button", name="Try again").click()
     await federation.next_launch()
     assert federation.refused == 2
+
+
+@pytest.mark.parametrize("kind", ["never answers", "begins and says nothing"])
+async def test_a_stream_that_brings_nothing_is_asked_for_anew(
+    page: Page, federation: ScriptedFederation, kind: str
+) -> None:
+    federation.says_nothing = kind == "begins and says nothing"
+    if not federation.says_nothing:
+        federation.answers.clear()
+    await page.clock.install()
+    await page.goto(federation.url + LINK)
+    await wait_until(lambda: federation.unanswered == 1, "the page asks for the stream")
+    await page.clock.run_for(10_500)
+    await expect(page.locator("#notices")).to_have_text("No answer yet, asking again (1) …")
+    await wait_until(lambda: federation.unanswered == 2, "the page asks again")
+    federation.says_nothing = False
+    federation.answers.set()
+    if kind == "begins and says nothing":
+        await page.clock.run_for(20_500)
+    launch = await federation.next_launch()
+    await launch.say(Phase.BUILDING, "Installing", member="alpha")
+    await expect(page.get_by_role("heading", level=2)).to_have_text("Building the image")
+    await expect(page.locator("#notices p")).to_have_count(0)
+
+
+def has_asked(federation: ScriptedFederation, times: int) -> bool:
+    return federation.unanswered == times
+
+
+async def test_a_stream_that_never_brings_anything_is_a_failure_to_try_again(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    federation.answers.clear()
+    await page.clock.install()
+    await page.goto(federation.url + LINK)
+    for number, seconds in ((1, 11), (2, 21), (3, 31)):
+        await wait_until(partial(has_asked, federation, number), f"request {number}")
+        await page.clock.run_for(seconds * 1000)
+    title = "The federation does not answer"
+    await expect(page.get_by_role("heading", level=2)).to_have_text(title)
+    await expect(page.locator("#failure")).to_contain_text("only a few connections")
+    federation.answers.set()
+    await page.get_by_role("button", name="Try again").click()
+    launch = await federation.next_launch()
+    await end_ready(launch, federation)
+    await page.wait_for_url("**/user/me/?token=t0")
+
+
+async def test_the_stream_that_goes_on_silently_after_a_cut_is_answered(
+    page: Page, federation: ScriptedFederation, page_errors: PageErrors
+) -> None:
+    page_errors.allowed.append("ERR_INCOMPLETE_CHUNKED_ENCODING")
+    await page.clock.install()
+    launch = await open_link(page, federation)
+    await launch.say(Phase.BUILDING, "Installing", member="alpha")
+    await expect(page.get_by_role("heading", level=2)).to_have_text("Building the image")
+    await launch.hang_up()
+    await wait_until(lambda: launch.resumed_after == [0], "the browser reconnects")
+    await expect(page.locator("#notices p")).to_have_count(0)
+    await page.clock.run_for(60_000)
+    await expect(page.locator("#notices p")).to_have_count(0)
+    assert launch.resumed_after == [0], "nothing is missing, so nothing is asked for anew"
+
+
+async def test_a_page_that_is_left_lets_its_connection_go(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    launch = await open_link(page, federation)
+    await launch.say(Phase.BUILDING, "Installing", member="alpha")
+    await expect(page.get_by_role("heading", level=2)).to_have_text("Building the image")
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    await wait_until(lambda: not launch.watchers, "the stream is closed")
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    await wait_until(lambda: len(launch.watchers) == 1, "the launch is taken up again")
+    assert launch.resumed_after == [0]
+    assert federation.launches_begun == 1
+
+
+async def test_scripts_that_do_not_load_are_told_of(
+    page: Page, federation: ScriptedFederation, page_errors: PageErrors
+) -> None:
+    page_errors.allowed.append("ERR_FAILED")
+    await page.route("**/launch-stream.js", lambda route: route.abort())
+    await page.emulate_media(reduced_motion="reduce")
+    await page.goto(federation.url + LINK)
+    told = page.locator("#not-started")
+    await expect(told).to_be_hidden()
+    await page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+    await expect(told).to_be_visible()
+    await page.unroute("**/launch-stream.js")
+    await told.get_by_role("link", name="Load the page again").click()
+    await federation.next_launch()
+    await expect(told).to_have_count(0)
+
+
+RATE_LIMITED: dict[str, Any] = {"code": "rate_limited", "fault": "request", "retryable": True}
+
+
+async def test_a_rate_limit_says_how_long_to_wait_and_does_not_try_by_itself(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    await page.clock.install()
+    launch = await open_link(page, federation)
+    await launch.say(Phase.FAILED, "Ten an hour.", **RATE_LIMITED, retry_after_seconds=3725)
+    title = "Too many launches from your network"
+    await expect(page.get_by_role("heading", level=2)).to_have_text(title)
+    await expect(page.locator(".wait")).to_have_text("You can launch again in 1 h 2 min.")
+    await page.clock.run_for(3_000_000)
+    await expect(page.locator(".wait")).to_contain_text("in 12 min")
+    await page.clock.run_for(800_000)
+    await expect(page.locator(".wait")).to_have_text("You can launch again now.")
+    assert federation.launches_begun == 1
 
 
 async def test_a_repository_that_does_not_build_is_told_to_its_author(

@@ -93,9 +93,14 @@ class ScriptedFederation:
         self._refusals: list[int] = []
         self.refused = 0
         self._is_closing = False
+        self._closing = asyncio.Event()
         self.answers = asyncio.Event()
         """Cleared by a test, it lets requests for event streams wait for their answer."""
         self.answers.set()
+        self.unanswered = 0
+        """How many requests for event streams wait for their answer, or for an event."""
+        self.says_nothing = False
+        """Set by a test, it has event streams begin and bring nothing."""
 
     async def next_launch(self) -> ScriptedLaunch:
         """The next launch that a page begins; TimeoutError if none does."""
@@ -123,6 +128,7 @@ class ScriptedFederation:
     async def close(self) -> None:
         """End the streams, so that the server can stop at once."""
         self._is_closing = True
+        self._closing.set()
         self.answers.set()
         for launch in self._launches.values():
             await launch.hang_up()
@@ -138,7 +144,13 @@ class ScriptedFederation:
         )
 
     async def _build(self, request: web.Request) -> web.StreamResponse:
+        self.unanswered += 1
         await self.answers.wait()
+        if request.transport is None:
+            raise ConnectionResetError("the page went away")
+        if self.says_nothing:
+            return await self._begin_and_say_nothing(request)
+        self.unanswered -= 1
         if self._refusals:
             self.refused += 1
             return web.Response(status=self._refusals.pop(0))
@@ -147,6 +159,12 @@ class ScriptedFederation:
         await response.prepare(request)
         await response.write(b"retry: 50\n\n")
         await self._tell(launch, response, seen)
+        return response
+
+    async def _begin_and_say_nothing(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await self._closing.wait()
         return response
 
     async def _tell(self, launch: ScriptedLaunch, response: web.StreamResponse, seen: int) -> None:

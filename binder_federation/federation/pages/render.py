@@ -68,6 +68,8 @@ class Pages:
     version: str
     public_url: str | None = None
     example: str | None = None
+    patience_seconds: float = 10.0
+    """How long the loading page waits for a stream's first event before it asks anew."""
     assets: Assets = field(default_factory=load_assets)
     environment: Environment = field(default_factory=make_environment)
 
@@ -104,6 +106,7 @@ class Pages:
                 "repository": _short_name(launch.repository),
                 "ref": launch.ref,
                 "repositoryUrl": _web_url(launch.repository_url),
+                "patienceSeconds": self.patience_seconds,
                 "icons": {state: self._link(f"/favicon-{state}.svg") for state in STATES},
             },
         )

@@ -18,6 +18,14 @@ const TITLES = {
   not_authorized: "This launch is not allowed",
   spec_banned: "This repository may not be launched here",
   connection_lost: "The connection was lost",
+  no_answer: "The federation does not answer",
+};
+
+/** Where a kind's own sentence would not be true. */
+const BLAMES = {
+  rate_limited: "The link is fine. There were many launches from your network lately.",
+  no_answer: "",
+  connection_lost: "",
 };
 
 const KINDS = {
@@ -48,27 +56,53 @@ const KINDS = {
   },
 };
 
+/** Failures after which the page tries again by itself, and those where it only counts. */
 const AUTOMATIC = new Set(["no_eligible_member"]);
+const COUNTED = new Set(["rate_limited"]);
 const SHORTEST_WAIT_SECONDS = 3;
+
+/** The failure of a stream that brought nothing, however often it was asked for. */
+export const NO_ANSWER = {
+  code: "no_answer",
+  fault: "federation",
+  message: "The launch was asked for several times, and no answer came.",
+  advice: "Check your network. Close other pages that launch from here: a browser keeps only "
+    + "a few connections open. Then try again.",
+};
+
+/** The failure of a stream that ended and cannot be had again. */
+export const CONNECTION_LOST = {
+  code: "connection_lost",
+  fault: "federation",
+  message: "The federation ended the connection, and the launch cannot be followed any more.",
+  advice: "Try again: the launch goes on where it is, as long as it is known.",
+};
 
 /**
  * What the page shows for a `failed` event. `launch` has the names of member and source,
  * the host or service that has the repository.
- * `waitSeconds` is set when the page may try again by itself after so long.
+ * `waitSeconds` is set when it is known how long to wait, `isAutomatic` when the page may
+ * try again by itself after that.
  */
 export function describeFailure(event, launch) {
   const kind = KINDS[event.fault] ?? KINDS.federation;
   const names = { source: launch.source, member: event.member || launch.member };
-  const canWait = Boolean(event.retryable) && AUTOMATIC.has(event.code) && event.retry_after_seconds > 0;
+  const isAutomatic = Boolean(event.retryable) && AUTOMATIC.has(event.code) && event.retry_after_seconds > 0;
   return {
     title: TITLES[event.code] ?? kind.title(names),
-    blame: kind.blame(names),
+    blame: BLAMES[event.code] ?? kind.blame(names),
     message: (event.message ?? "").trim(),
     advice: event.advice || kind.advice,
     member: names.member || "",
     isRepositorys: event.fault === "repository",
     isRequests: event.fault === "request",
-    isConnectionLost: event.code === "connection_lost",
-    waitSeconds: canWait ? Math.max(SHORTEST_WAIT_SECONDS, Math.ceil(event.retry_after_seconds)) : null,
+    isConnectionLost: event.code === "connection_lost" || event.code === "no_answer",
+    isAutomatic,
+    waitSeconds: isAutomatic || COUNTED.has(event.code) ? secondsToWait(event) : null,
   };
+}
+
+function secondsToWait(event) {
+  const seconds = Math.ceil(event.retry_after_seconds);
+  return seconds > 0 ? Math.max(SHORTEST_WAIT_SECONDS, seconds) : null;
 }

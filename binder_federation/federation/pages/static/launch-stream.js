@@ -5,27 +5,35 @@
  * federation then goes on with the same launch. Events are numbered `launch:where:number`,
  * so one that comes twice is left out. A stream that the server will not give again, or
  * that stays away too long, is reported once as lost for good.
+ *
+ * An EventSource can also wait for ever without failing: for a free connection (a browser
+ * has six to a host), or for an answer that got lost on the way. So a watchdog closes one
+ * that brings nothing and asks anew, and after a few times says so.
  */
 
 const RECONNECT_DEADLINE_MS = 120_000;
+const PATIENCE_MS = 10_000;
+const RETRY_MS = 5_000; // about how long a browser waits before it connects again
+const MOST_UNANSWERED = 3;
 
 export class LaunchStream {
-  #source;
+  #source = null;
   #seen = { id: "", launch: "", number: -1 };
   #isLost = false;
   #deadline = 0;
+  #watchdog = 0;
+  #unanswered = 0;
 
   /**
    * `lastEventId` goes on with that launch after that event; "" begins a new one.
-   * Called are `onEvent(event)`, `onInterrupted()`, `onResumed()`, `onGone()`.
+   * Called are `onEvent(event)`, `onInterrupted()`, `onResumed()`, `onUnanswered(times)`
+   * before it asks anew, and at last `onGone()` or `onSilent()`. `patienceMs` is how long
+   * the first event may take; it doubles, then triples, when it did not come.
    */
-  constructor(url, lastEventId, { onEvent, onInterrupted, onResumed, onGone }) {
-    Object.assign(this, { onEvent, onInterrupted, onResumed, onGone });
+  constructor(url, lastEventId, handlers, patienceMs = PATIENCE_MS) {
+    Object.assign(this, handlers, { url, patienceMs });
     this.#wasSeen(lastEventId);
-    this.#source = new EventSource(lastEventId ? withLastEventId(url, lastEventId) : url);
-    this.#source.addEventListener("open", () => this.#opened());
-    this.#source.addEventListener("message", (message) => this.#received(message));
-    this.#source.addEventListener("error", () => this.#failed());
+    this.#connect();
   }
 
   /** The last event that came, for a new stream to go on after it, or "". */
@@ -35,17 +43,41 @@ export class LaunchStream {
 
   close() {
     clearTimeout(this.#deadline);
+    clearTimeout(this.#watchdog);
+    this.#deadline = 0;
     this.#source.close();
   }
 
+  #connect() {
+    const source = new EventSource(this.lastEventId ? withLastEventId(this.url, this.lastEventId) : this.url);
+    this.#source = source;
+    source.addEventListener("open", () => this.#opened());
+    source.addEventListener("message", (message) => this.#received(message));
+    source.addEventListener("error", () => this.#failed());
+    this.#watch(this.patienceMs * (1 + this.#unanswered));
+  }
+
+  #watch(milliseconds) {
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(() => this.#askAnew(), milliseconds);
+  }
+
+  /** A launch's first event comes at once; one that is gone on with may have nothing new. */
   #opened() {
+    if (this.lastEventId) this.#answered();
+  }
+
+  #answered() {
+    clearTimeout(this.#watchdog);
     clearTimeout(this.#deadline);
     this.#deadline = 0;
-    if (this.#isLost) this.onResumed();
+    if (this.#isLost || this.#unanswered) this.onResumed();
     this.#isLost = false;
+    this.#unanswered = 0;
   }
 
   #received(message) {
+    this.#answered();
     if (this.#wasSeen(message.lastEventId)) return;
     let event;
     try {
@@ -59,18 +91,30 @@ export class LaunchStream {
 
   #failed() {
     if (this.#source.readyState === EventSource.CLOSED) {
-      this.#giveUp();
+      this.#end(this.onGone);
       return;
     }
+    this.#watch(RETRY_MS + this.patienceMs);
+    this.#deadline ||= setTimeout(() => this.#end(this.onGone), RECONNECT_DEADLINE_MS);
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#deadline ||= setTimeout(() => this.#giveUp(), RECONNECT_DEADLINE_MS);
     this.onInterrupted();
   }
 
-  #giveUp() {
+  #askAnew() {
+    this.#source.close();
+    this.#unanswered += 1;
+    if (this.#unanswered >= MOST_UNANSWERED) {
+      this.#end(this.onSilent);
+      return;
+    }
+    this.onUnanswered(this.#unanswered);
+    this.#connect();
+  }
+
+  #end(tell) {
     this.close();
-    this.onGone();
+    tell();
   }
 
   #wasSeen(id) {

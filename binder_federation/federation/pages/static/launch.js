@@ -5,9 +5,10 @@
  * `countdown.js`, `build-log.js` and `tab-state.js`, and `launch-view.js` shows them.
  */
 
+import { AfterFailure } from "./after-failure.js";
 import { BuildLog } from "./build-log.js";
 import { Countdown } from "./countdown.js";
-import { describeFailure } from "./failure.js";
+import { CONNECTION_LOST, NO_ANSWER, describeFailure } from "./failure.js";
 import { recallMember, rememberMember } from "./last-member.js";
 import { LaunchStream } from "./launch-stream.js";
 import { LaunchView } from "./launch-view.js";
@@ -30,13 +31,14 @@ const log = new BuildLog({
   copyButton: element("log-copy"),
   status: element("announcer"),
 });
-
-const CONNECTION_LOST = {
-  code: "connection_lost",
-  fault: "federation",
-  message: "The federation ended the connection, and the launch cannot be followed any more.",
-  advice: "Try again: the launch goes on where it is, as long as it is known.",
-};
+const after = new AfterFailure({
+  view,
+  repositoryUrl: config.repositoryUrl,
+  homeUrl: document.querySelector(".brand").href,
+  onStart: () => start(),
+  onResume: (failure) => start(resumable(failure)),
+  onStartElsewhere: startElsewhere,
+});
 
 /** Members that the visitor asked to leave out, one more with each "Try another member". */
 const avoided = new Set();
@@ -45,13 +47,14 @@ let progress = null;
 let countdown = null;
 let member = "";
 let ticker = 0;
-let waiting = 0;
+let isUnderWay = false;
 let resumedAt = "";
 
 /** Begins a launch, or goes on with the one whose last event was `lastEventId`. */
 function start(lastEventId = "") {
   stream?.close();
-  clearInterval(waiting);
+  after.cancel();
+  isUnderWay = true;
   progress = new Progress(seconds());
   countdown = new Countdown();
   member = "";
@@ -67,9 +70,11 @@ function start(lastEventId = "") {
   stream = new LaunchStream(buildUrl(), lastEventId, {
     onEvent,
     onInterrupted: () => view.showConnection("Connection lost, reconnecting …"),
+    onUnanswered: (times) => view.showConnection(`No answer yet, asking again (${times}) …`),
     onResumed: () => view.showConnection(""),
     onGone: () => fail(CONNECTION_LOST),
-  });
+    onSilent: () => fail(NO_ANSWER),
+  }, config.patienceSeconds * 1000);
 }
 
 /** The page's own query goes along, for the session is told which link it came from. */
@@ -135,6 +140,7 @@ function open(event) {
 }
 
 function stop() {
+  isUnderWay = false;
   stream.close();
   clearInterval(ticker);
   view.showConnection("");
@@ -144,21 +150,8 @@ function fail(event) {
   stop();
   const failure = describeFailure(event, { source: config.source, member });
   tab.show("failed");
-  const options = { repositoryUrl: config.repositoryUrl, buttons: makeButtons(failure) };
-  if (failure.waitSeconds !== null) {
-    waitForRoom(failure, options);
-    return;
-  }
-  view.showFailure(failure, options);
+  after.show(failure);
   if (failure.isRepositorys && !log.isEmpty) log.open();
-}
-
-function makeButtons(failure) {
-  const again = { text: "Try again", onClick: () => start(resumable(failure)) };
-  const elsewhere = { text: "Try another member", onClick: () => startElsewhere(failure.member) };
-  const home = { text: "Make a new link", href: document.querySelector(".brand").href };
-  if (failure.isRequests) return [again, home];
-  return failure.member ? [again, elsewhere] : [again];
 }
 
 function startElsewhere(failedMember) {
@@ -176,23 +169,11 @@ function resumable(failure) {
   return failure.isConnectionLost && isNew ? stream.lastEventId : "";
 }
 
-/** No member has room: the page counts down and tries by itself, unless told to stop. */
-function waitForRoom(failure, options) {
-  const buttons = [
-    { text: "Try now", onClick: () => start() },
-    { text: "Stop waiting", onClick: () => { clearInterval(waiting); view.showFailure(failure, options); } },
-  ];
-  const shown = { ...failure, title: "Waiting for room", blame: "", advice: "" };
-  const say = view.showFailure(shown, { ...options, buttons, state: "waiting-for-room" });
-  const until = seconds() + failure.waitSeconds;
-  const count = () => {
-    const left = Math.ceil(until - seconds());
-    if (left <= 0) start();
-    else say(`Trying again in ${left} s.`);
-  };
-  clearInterval(waiting);
-  waiting = setInterval(count, TICK_MS);
-  count();
-}
+/** A page that is left lets its connection go; one that is come back to takes it up again. */
+addEventListener("pagehide", () => stream.close());
+addEventListener("pageshow", (event) => {
+  if (event.persisted && isUnderWay) start(stream.lastEventId);
+});
 
+element("not-started").remove();
 start();
