@@ -1,11 +1,9 @@
 """Provider `gh`: GitHub, or a GitHub Enterprise host that the settings name.
 
 A spec is `owner/repository/ref`; what follows the second `/` is the ref, so a ref may
-hold `/` as it is. `github_api.py` asks what a ref stands for. The host is the
-operator's choice, so the address rule for strangers' URLs does not apply to it.
+hold `/` as it is. `github_api.py` asks what a ref stands for.
 """
 
-import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from binder_federation.binder.errors import InvalidSpec
 from binder_federation.binder.providers.base import GitSource, Resolution, Resolved
-from binder_federation.binder.providers.git_environment import PROXY_VARIABLES, inherited
+from binder_federation.binder.providers.git_logins import Login, hosted_source
 from binder_federation.binder.providers.github_api import GitHubApi
 from binder_federation.binder.providers.refs import check_ref, is_commit_id
 from binder_federation.binder.providers.text import decode_once, shown
@@ -44,7 +42,7 @@ class GitHubProvider:
             "id": self.id,
             "spec": {"validateRegex": r"[^/]+/[^/]+/.+"},
             "detect": {
-                "regex": rf"^(?:https?://(?:www\.)?{host}/)(?<repo>[^/]+/[^/#?]+?)(?:\.git)?/?$"
+                "regex": rf"^(?:https?://(?:www\.)?{host}/)?(?<repo>[^/]+/[^/#?]+?)(?:\.git)?/?$"
             },
             "repo": {
                 "label": "GitHub repository name or URL",
@@ -94,27 +92,19 @@ class GitHubProvider:
 
     async def source(self, spec: LaunchSpec, resolved_ref: str = "") -> GitSource:  # noqa: ARG002 - the protocol's
         """The repository at GitHub, with our token when there is one."""
-        environment = {"GIT_ALLOW_PROTOCOL": "http:https", **inherited(PROXY_VARIABLES)}
-        if self._settings.token is not None:
-            environment |= _token_environment(self._url, self._settings.token.get_secret_value())
-        return GitSource(
-            url=self.repository_url(spec),
-            config={"http.followRedirects": "initial"},  # renamed repositories
-            environment=environment,
+        return hosted_source(
+            self.repository_url(spec), host_url=self._url, login=github_login(self._settings)
         )
+
+
+def github_login(settings: GitHubSettings) -> Login | None:
+    """Who we are to GitHub's git servers."""
+    if settings.token is None:
+        return None
+    return "x-access-token", settings.token.get_secret_value()
 
 
 def _three_parts(raw_spec: str) -> tuple[str, str, str]:
     owner, _, rest = raw_spec.partition("/")
     name, _, ref = rest.partition("/")
     return owner, name, ref
-
-
-def _token_environment(url: str, token: str) -> dict[str, str]:
-    """A git setting through the environment, where no list of processes shows it."""
-    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{url}/.extraheader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-    }

@@ -8,20 +8,14 @@ from collections.abc import Mapping
 from binder_federation.binder.providers.git import GitProvider
 from binder_federation.binder.providers.git_access import make_git_access
 from binder_federation.binder.providers.github import GitHubProvider
-from binder_federation.binder.providers.github_api import GitHubApi
+from binder_federation.binder.providers.github_api import GitHubApi, make_github_client
 from binder_federation.binder.providers.parts import ProviderFactory, ProviderParts
 
 
 def _gh(parts: ProviderParts) -> GitHubProvider:
-    settings = parts.settings.github
-    api = GitHubApi(
-        settings=settings,
-        client=parts.client,
-        timeout_seconds=parts.settings.timeout_seconds,
-        metrics=parts.metrics,
-        clock=parts.clock,
+    return GitHubProvider(
+        settings=parts.settings.github, api=GitHubApi(api=make_github_client(parts))
     )
-    return GitHubProvider(settings=settings, api=api)
 
 
 def _git(parts: ProviderParts) -> GitProvider:
