@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from binder_federation.config.launch_events import FederationLaunchEventSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -200,6 +201,7 @@ class FederationSettings(BaseSettings):
     estimates: EstimateSettings = EstimateSettings()
     copies: CopySettings = CopySettings()
     launch: LaunchSettings = LaunchSettings()
+    launch_events: FederationLaunchEventSettings = FederationLaunchEventSettings()
     admin: AdminSettings = AdminSettings()
     redis: RedisSettings | None = None
     """Needed for more than one replica."""

@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from binder_federation import __version__
+from binder_federation.binder.launch_events.log import LaunchEventLog, open_launch_event_log
 from binder_federation.binder.providers import ProviderMetrics, Repositories, make_providers
 from binder_federation.binder.resolver import Resolver
 from binder_federation.config.federation import FederationSettings
@@ -19,6 +20,7 @@ from binder_federation.federation.arrivals import Arrivals
 from binder_federation.federation.copies import Copies
 from binder_federation.federation.decisions import Decisions
 from binder_federation.federation.dispatcher import Dispatcher
+from binder_federation.federation.ended_launches import EndedLaunches
 from binder_federation.federation.fleet import FleetView
 from binder_federation.federation.launch_records.opening import make_launch_records
 from binder_federation.federation.launches import Launches
@@ -55,6 +57,7 @@ class FederationContext:
     placing: Placing
     copies: Copies
     launches: Launches
+    ended_launches: EndedLaunches
     metrics: FederationMetrics
     health_checks: HealthChecks
     tasks: BackgroundTasks
@@ -77,13 +80,28 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
             aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
         )
         registry = CollectorRegistry()
+        launch_events = await stack.enter_async_context(
+            open_launch_event_log(
+                settings.launch_events,
+                clock=time.time,
+                registry=registry,
+                metric="binderfed_launch_events_total",
+            )
+        )
         tasks = BackgroundTasks()
         shared = await stack.enter_async_context(
             open_shared(settings, tasks=tasks, clock=time.time, registry=registry)
         )
         stack.push_async_callback(tasks.aclose)
         clients = _Clients(provider=client, prober=prober, members=session)
-        context = _wire(settings, clients=clients, shared=shared, registry=registry, tasks=tasks)
+        context = _wire(
+            settings,
+            clients=clients,
+            shared=shared,
+            launch_events=launch_events,
+            registry=registry,
+            tasks=tasks,
+        )
         stack.push_async_callback(context.resolver.aclose)
         yield context
 
@@ -102,6 +120,7 @@ def _wire(
     *,
     clients: _Clients,
     shared: Shared,
+    launch_events: LaunchEventLog,
     registry: CollectorRegistry,
     tasks: BackgroundTasks,
 ) -> FederationContext:
@@ -188,6 +207,9 @@ def _wire(
         tasks=tasks,
         clock=clock,
     )
+    ended_launches = EndedLaunches(
+        log=launch_events, tells_redirects=settings.launch_events.redirects, clock=clock
+    )
     shared.bus.subscribe(Topic.REPORT, lambda body: reports.hear(body, now=clock()))
     shared.bus.subscribe(Topic.DECISION, lambda body: decisions.hear(body, now=clock()))
     return FederationContext(
@@ -208,7 +230,9 @@ def _wire(
             tasks=tasks,
             clock=clock,
             records=make_launch_records(shared, tasks=tasks),
+            on_end=ended_launches.ended,
         ),
+        ended_launches=ended_launches,
         metrics=metrics,
         health_checks=make_own_checks(roster=roster, monitor=monitor, tasks=tasks),
         tasks=tasks,

@@ -43,6 +43,8 @@ class Launch:
         self.ended_at: float | None = None
         self.is_given_up = False
         """Nobody wants it any more, so its member need not go on."""
+        self.is_recorded = False
+        """The launch event log was told of its end."""
         self.task: asyncio.Task[None] | None = None
         self._on_change = on_change
         self._seen: EventId | None = None

@@ -19,6 +19,10 @@ class LaunchRequest:
     avoid: frozenset[str] = frozenset()
     """Members that the visitor does not want to try again."""
     is_build_only: bool = False
+    has_build_token: bool = False
+    """Whether the visitor brought one that is valid."""
+    request_origin: str = ""
+    """The header Origin, or else Sec-Fetch-Site: where the visitor launched from."""
     prefer: str = ""
     """The member where the visitor was before, if any."""
 

@@ -58,11 +58,13 @@ class Launches:
         tasks: BackgroundTasks,
         clock: Callable[[], float],
         records: LaunchRecords | None = None,
+        on_end: Callable[[Launch], None] = lambda _launch: None,
     ) -> None:
         self._runner = runner
         self._settings = settings
         self._tasks = tasks
         self._clock = clock
+        self._on_end = on_end
         self.records = records or MemoryLaunchRecords()
         """What the replicas know of each other's launches."""
         self.records.on_lost(self._lost)
@@ -175,6 +177,14 @@ class Launches:
     def _changed(self, launch: Launch, is_urgent: bool) -> None:
         if launch.is_ours:
             self.records.changed(launch, is_urgent=is_urgent)
+        if launch.log.is_finished:
+            self._record_end(launch)
+
+    def _record_end(self, launch: Launch) -> None:
+        """At the replica that runs it, and there once."""
+        if launch.is_ours and not launch.is_recorded:
+            launch.is_recorded = True
+            self._on_end(launch)
 
     def _is_abandoned(self, launch: Launch, now: float) -> bool:
         return not launch.watchers and now - launch.unwatched_since > self._settings.resume_seconds
@@ -185,6 +195,7 @@ class Launches:
             return
         log.info("launch_abandoned", launch=launch.id)
         launch.is_given_up = launch.is_ours
+        self._record_end(launch)
         self._launches.pop(launch.id, None)
         if launch.task is not None:
             launch.task.cancel()

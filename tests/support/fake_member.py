@@ -161,7 +161,8 @@ class FakeMember:
                 return web.Response(status=500, text="<h1>no</h1>")
             if failure is Failure.STATUS_403:
                 return web.json_response({"message": "no"}, status=403)
-            running = self._begin(path, launch_id, failure)
+            is_build_only = request.query.get("build_only") == "true"
+            running = self._begin(path, launch_id, failure, is_build_only=is_build_only)
         else:
             self.attached += 1
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -187,12 +188,17 @@ class FakeMember:
         token = token or request.query.get("build_token", "")
         return path, verify_build_token(self.credential, token, audience=path).launch
 
-    def _begin(self, path: str, launch_id: str, failure: Failure | None) -> _Running:
+    def _begin(
+        self, path: str, launch_id: str, failure: Failure | None, *, is_build_only: bool
+    ) -> _Running:
         running = _Running()
 
         async def run() -> None:
             try:
-                await self._stream(running, path, failure)
+                if is_build_only:
+                    await self._only_build(running, path, failure)
+                else:
+                    await self._stream(running, path, failure)
             except _Cut:
                 running.is_cut = True
 
@@ -257,6 +263,14 @@ class FakeMember:
                 return
             await self._send(running, Event(Phase.BUILT, "Built image, launching...\n"))
         await self._launch(running, path, failure)
+
+    async def _only_build(self, running: _Running, path: str, failure: Failure | None) -> None:
+        message = "Done! Found built image\n"
+        if path not in self.images:
+            if not await self._build_image(running, path, failure):
+                return
+            message = "Done! Image built\n"
+        await self._send(running, Event(Phase.READY, message, {"imageName": path}))
 
     async def _build_image(self, running: _Running, path: str, failure: Failure | None) -> bool:
         self.builds[path] += 1

@@ -110,6 +110,8 @@ def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
         origin=request.headers.get("Origin", ""),
         avoid=frozenset(unquote(name) for name in avoid.split(",") if name),
         is_build_only=query.get("build_only", "").lower() == "true",
+        has_build_token="build_token" in query,
+        request_origin=request.headers.get("Origin", request.headers.get("Sec-Fetch-Site", "")),
         prefer=query.get("prefer", "")[:MEMBER_NAME_LENGTH],
     )
 

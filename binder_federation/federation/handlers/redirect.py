@@ -14,15 +14,23 @@ from binder_federation.federation.handlers.quick_redirect import QuickRedirect
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.federation.outcomes import nobody_error
 from binder_federation.federation.roster import Roster
+from binder_federation.runtime.errors import ServiceError
 
 
 async def redirect(context: FederationContext, request: LaunchRequest) -> web.Response:
     """The answer that sends the visitor to a member; raises a `ServiceError` when none may."""
     placing = context.placing
-    resolved = await context.resolver.resolve(request.spec)
-    decision = await placing.place(request, resolved)
-    if decision.member is None:
-        raise nobody_error(decision.refused)
+    resolved_ref = ""
+    try:
+        resolved = await context.resolver.resolve(request.spec)
+        resolved_ref = resolved.resolved_ref
+        decision = await placing.place(request, resolved)
+        if decision.member is None:
+            raise nobody_error(decision.refused)
+    except ServiceError as error:
+        context.ended_launches.not_redirected(request, error, resolved_ref=resolved_ref)
+        raise
+    context.ended_launches.redirected(request, resolved_ref=resolved_ref, member=decision.member)
     member = placing.member(decision.member)
     path = placing.path(resolved)
     token = placing.sign(request, path, member)
