@@ -42,11 +42,8 @@ class Event:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The text of the event's `data:`."""
-        return json.dumps(
-            {"phase": self.phase.value, "message": self.message, **self.fields},
-            separators=(",", ":"),
-        )
+        """The text of the event's `data:`, with BinderHub's spaces: scripts grep for them."""
+        return json.dumps({"phase": self.phase.value, "message": self.message, **self.fields})
 
     def adding(self, **fields: Any) -> "Event":
         """The same event with further fields."""

@@ -14,6 +14,7 @@ from binder_federation.cluster_agent.handlers import build, drain, service
 from binder_federation.cluster_agent.stacks.base import Stack
 from binder_federation.cluster_agent.warm import pool
 from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
     edge_middleware,
@@ -27,10 +28,13 @@ CLEAN_UP_SECONDS = 4.0
 def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Application:
     """The application for `settings`, on `stack` or the one that they name."""
     app = web.Application(middlewares=[edge_middleware])
+    app[CORS] = CorsPolicy()
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))
     app.cleanup_ctx.append(_context_of(settings, stack))
     app.on_shutdown.append(_stop_launches)
     app.router.add_get("/build/{path:.*}", build.build, allow_head=False)
+    app.router.add_head("/build/{path:.*}", build.check)
     app.router.add_delete("/build/{path:.*}", build.dismiss)
     app.router.add_route("OPTIONS", "/build/{path:.*}", build.preflight)
     app.router.add_get("/api/drain", drain.tell)

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from binder_federation.config.cors import CorsSettings
 from binder_federation.config.launch_events import FederationLaunchEventSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 
@@ -37,19 +38,46 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+class MemberKind(StrEnum):
+    """What a member runs."""
+
+    AGENT = "agent"
+    """Our cluster agent: it reports, and takes launches with a token."""
+    BINDERHUB = "binderhub"
+    """An unmodified BinderHub: only its address is known, and what its `/health` says."""
+
+
 class MemberSettings(Section):
     """One member, as the federation's operator knows it."""
 
     name: MemberName
+    kind: MemberKind = MemberKind.AGENT
     url: HttpUrl
-    """The cluster agent's address, as the federation reaches it."""
+    """The address of the cluster agent, or of the BinderHub, as the federation reaches it."""
     public_url: HttpUrl | None = None
-    """The agent's address as visitors' browsers reach it, for `launch.mode: redirect`;
+    """The same address as visitors' browsers reach it, for `launch.mode: redirect`;
     by default `url`."""
-    credential: Credential
-    """Shared with this member alone: it signs its reports' requests and our build tokens."""
+    credential: Credential | None = None
+    """Shared with this member alone: it signs its reports' requests and our build tokens.
+    A BinderHub has none."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     draining: bool = False
+    pod_headroom: Annotated[int, Field(ge=0)] = 0
+    """Of a BinderHub: places below its pod quota that are left to visitors who come another way."""
+    takes_build_only: bool = False
+    """Of a BinderHub: whether it runs with `enable_api_only_mode`, without which it refuses to
+    build an image that it does not launch."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind is MemberKind.AGENT:
+            if self.credential is None:
+                raise ValueError("credential: an agent needs one; a BinderHub is kind: binderhub")
+            if self.pod_headroom or self.takes_build_only:
+                raise ValueError("pod_headroom and takes_build_only are for kind: binderhub")
+        elif self.credential is not None:
+            raise ValueError("credential: a BinderHub has none, take it out")
+        return self
 
 
 class HealthSettings(Section):
@@ -57,6 +85,9 @@ class HealthSettings(Section):
 
     probe_every_seconds: Seconds = 10.0
     probe_timeout_seconds: Seconds = 2.0
+    binderhub_answer_seconds: Seconds = 10.0
+    """The same for a BinderHub once it is connected to: it may ask its hub and its registry three
+    times, with pauses, before it says that one of them is not well."""
     misses_to_suspect: Annotated[int, Field(ge=1)] = 2
     misses_to_down: Annotated[int, Field(ge=1)] = 3
     """Further misses, after it became SUSPECT."""
@@ -145,6 +176,9 @@ class LaunchSettings(Section):
     kept_seconds: Seconds = 1200.0
     """A launch that ended can be resumed (read again) for so long."""
     most_at_once: Annotated[int, Field(ge=1)] = 5000
+    sticky_hours: Annotated[float, Field(ge=0)] = 4.0
+    """With `mode: redirect`, how long a cookie remembers the member of a visitor's last launch of
+    a link; 0 sets none."""
 
 
 class AdminSettings(Section):
@@ -203,6 +237,7 @@ class FederationSettings(BaseSettings):
     launch: LaunchSettings = LaunchSettings()
     launch_events: FederationLaunchEventSettings = FederationLaunchEventSettings()
     admin: AdminSettings = AdminSettings()
+    cors: CorsSettings = CorsSettings()
     redis: RedisSettings | None = None
     """Needed for more than one replica."""
     example: str | None = None

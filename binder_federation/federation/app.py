@@ -14,6 +14,7 @@ from binder_federation.federation.handlers import build, explain, members, servi
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.pages.render import Pages
+from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
     edge_middleware,
@@ -35,7 +36,9 @@ async def create_app(settings: FederationSettings) -> web.Application:
     resources = AsyncExitStack()
     context = await resources.enter_async_context(open_context(settings))
     app[CONTEXT] = context
+    app[CORS] = CorsPolicy(settings.cors.named)
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))
     app.on_startup.append(_start_loops)
     app.on_shutdown.append(_release_launches)
     app.on_cleanup.append(_closing(resources))

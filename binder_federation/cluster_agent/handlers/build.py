@@ -16,6 +16,7 @@ from binder_federation.binder.events import KEEPALIVE
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext
 from binder_federation.cluster_agent.launches import LaunchRequest
 from binder_federation.cluster_agent.streams import LaunchStream, LaunchStreams
+from binder_federation.runtime.cors import CORS
 from binder_federation.runtime.web import raw_path_after
 
 log = structlog.get_logger(__name__)
@@ -25,22 +26,22 @@ STREAM_HEADERS = {
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",
 }
-PREFLIGHT_HEADERS = {
-    "Allow": "GET, OPTIONS",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, OPTIONS",
-    "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
-    "Access-Control-Max-Age": "86400",
-}
 HOLD_SECONDS = 60.0
 """After its last event: an EventSource whose server closes first connects anew."""
 WRITE_SECONDS = 60.0
 """A client that takes nothing for so long is gone."""
 
 
-async def preflight(_request: web.Request) -> web.StreamResponse:
-    """`OPTIONS`."""
-    return web.Response(status=204, headers=PREFLIGHT_HEADERS)
+async def preflight(request: web.Request) -> web.StreamResponse:
+    """`OPTIONS`: a page may read the stream, whose token says that it was sent here."""
+    return request.app[CORS].preflight(request, methods="GET, HEAD, OPTIONS")
+
+
+async def check(request: web.Request) -> web.StreamResponse:
+    """`HEAD`: whether a `GET` would be taken; nothing is begun."""
+    _check_accepts_stream(request)
+    _read(request)
+    return web.Response(headers=STREAM_HEADERS)
 
 
 async def build(request: web.Request) -> web.StreamResponse:
@@ -51,9 +52,6 @@ async def build(request: web.Request) -> web.StreamResponse:
     if context.streams.find(launch) is None:
         context.draining.refuse_launches()
     response = web.StreamResponse(headers=STREAM_HEADERS)
-    if context.settings.open_builds or "build_token" in request.query:
-        # A page of the federation's, sent here by its redirect, may read the stream.
-        response.headers["Access-Control-Allow-Origin"] = "*"
     await response.prepare(request)
     known = context.streams.find(launch)
     stream = known or context.streams.begin(launch)

@@ -19,10 +19,11 @@ from binder_federation.config.federation import LaunchMode
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.event_log import LogEntry
 from binder_federation.federation.handlers.public_url import client_address, public_url
-from binder_federation.federation.handlers.redirect import redirect
+from binder_federation.federation.handlers.redirect import redirect, wants_address
 from binder_federation.federation.launch import Launch
 from binder_federation.federation.launch_ids import parse_event_id
 from binder_federation.federation.launch_request import LaunchRequest
+from binder_federation.runtime.cors import CORS
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import error_response, raw_path_after
 
@@ -32,13 +33,6 @@ STREAM_HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",
-    "Access-Control-Allow-Origin": "*",
-}
-PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Accept, Authorization, Cache-Control, Last-Event-ID",
-    "Access-Control-Max-Age": "86400",
 }
 NO_QUERY: Mapping[str, str] = {}
 MEMBER_NAME_LENGTH = 63
@@ -46,9 +40,9 @@ RECONNECT_SOON = b"retry: 200\n\n"
 """For an EventSource whose launch goes on at another replica; it waits seconds otherwise."""
 
 
-async def preflight(_request: web.Request) -> web.StreamResponse:
-    """`OPTIONS`: a page of any origin may launch."""
-    return web.Response(status=204, headers=PREFLIGHT_HEADERS)
+async def preflight(request: web.Request) -> web.StreamResponse:
+    """`OPTIONS`: what a page elsewhere may send. Never a redirect: no browser follows one here."""
+    return request.app[CORS].preflight(request, methods="GET, HEAD, OPTIONS")
 
 
 async def check(request: web.Request) -> web.StreamResponse:
@@ -65,12 +59,14 @@ async def build(request: web.Request) -> web.StreamResponse:
     """`GET`: begin a launch, or go on with the one that `Last-Event-ID` names."""
     context = request.app[CONTEXT]
     try:
-        _check_accepts_stream(request)
-        if context.settings.launch.mode is LaunchMode.REDIRECT:
-            return await redirect(context, _read(context, request))
+        is_redirect = context.settings.launch.mode is LaunchMode.REDIRECT
+        if not (is_redirect and wants_address(request)):
+            _check_accepts_stream(request)
+        if is_redirect:
+            return await redirect(context, _read(context, request), request)
         launch, seen = await _launch(context, request)
         if launch.log.is_finished and seen >= launch.log.last_number:
-            return web.Response(status=204, headers={"Access-Control-Allow-Origin": "*"})
+            return web.Response(status=204)
     except ServiceError as error:
         return await _refuse(request, error)
     return await _stream(context, request, launch, seen)
@@ -118,9 +114,7 @@ def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
 
 async def _refuse(request: web.Request, error: ServiceError) -> web.StreamResponse:
     if "text/event-stream" not in request.headers.get("Accept", ""):
-        response = error_response(error)
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        return error_response(error)
     is_browser = "Sec-Fetch-Mode" in request.headers
     return web.Response(
         status=200 if is_browser else error.status,

@@ -101,9 +101,9 @@ async def test_bad_input_is_an_event_with_its_status(
                 answer_phases.append(line)
                 break
     (event,) = answer_phases
-    assert '"phase":"failed"' in event
-    assert f'"status_code":{status}' in event
-    assert f'"fault":"{fault}"' in event
+    assert '"phase": "failed"' in event
+    assert f'"status_code": {status}' in event
+    assert f'"fault": "{fault}"' in event
     assert not agent.stack.builder.plans
     assert agent.context.sessions.usage().total == 0
 
@@ -121,10 +121,7 @@ async def test_an_enormous_address_gets_a_clear_answer(agent: AgentServer) -> No
 
 
 async def test_other_methods_and_addresses(agent: AgentServer) -> None:
-    preflight = await agent.client.options(f"/build/{PATH}")
-    assert preflight.status_code == 204
-    assert "GET" in preflight.headers["Access-Control-Allow-Methods"]
-    for method in ("POST", "HEAD", "PUT"):
+    for method in ("POST", "PUT"):
         answer = await agent.client.request(method, f"/build/{PATH}")
         assert answer.status_code == 405, method
         assert "GET" in answer.headers["Allow"]

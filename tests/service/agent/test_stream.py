@@ -115,7 +115,7 @@ async def test_the_stream_stays_open_after_ready_until_the_client_closes() -> No
         after = 0
         async with open_agent.client.stream("GET", f"/build/{PATH}", headers=headers) as answer:
             async for line in answer.aiter_lines():
-                after += after > 0 or '"phase":"ready"' in line
+                after += after > 0 or '"phase": "ready"' in line
                 if after > 6:
                     break
         assert len(open_agent.stack.hub.servers) == 1, "the session outlives the stream"
@@ -139,11 +139,11 @@ async def test_a_client_that_stops_reading_holds_nobody_up() -> None:
         await eventually(is_ready, what="the launch to go on")
         text = ""
         async for line in lines:
-            text += line if '"phase":"building"' not in line or "left out" in line else ""
-            if '"phase":"ready"' in line:
+            text += line if '"phase": "building"' not in line or "left out" in line else ""
+            if '"phase": "ready"' in line:
                 break
     assert "lines left out" in text
-    assert '"phase":"launching"' in text
+    assert '"phase": "launching"' in text
 
 
 async def test_a_stop_tells_who_watches_and_leaves_nothing() -> None:

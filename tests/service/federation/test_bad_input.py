@@ -54,7 +54,7 @@ async def test_a_clients_accept_header_decides_how_it_is_told(
     assert as_stream.status_code == 400
     assert as_stream.text.startswith("data: {")
     assert in_browser.status_code == 200, "an EventSource reads no other status"
-    assert '"status_code":400' in in_browser.text
+    assert '"status_code": 400' in in_browser.text
     assert as_page.status_code == 400
     assert "event stream" in as_page.json()["message"]
 
