@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from binder_federation.config.cors import CorsSettings
 from binder_federation.config.launch_events import FederationLaunchEventSettings
+from binder_federation.config.pages import PageSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -240,6 +241,7 @@ class FederationSettings(BaseSettings):
     cors: CorsSettings = CorsSettings()
     redis: RedisSettings | None = None
     """Needed for more than one replica."""
+    pages: PageSettings = PageSettings()
     example: str | None = None
     """A launch path (`v2/…`) that the home page offers as an example."""
     log_level: str = "info"
