@@ -9,6 +9,7 @@ import httpx
 from aiohttp import web
 
 from binder_federation import __version__
+from binder_federation.binder.launch_events.log import LaunchEventLog, open_launch_event_log
 from binder_federation.binder.messages import LoadRecord
 from binder_federation.binder.providers import ProviderMetrics, make_providers
 from binder_federation.binder.providers.base import RepoProvider
@@ -21,6 +22,7 @@ from binder_federation.cluster_agent.checks import check_records, make_checks
 from binder_federation.cluster_agent.core.quotas import Quota
 from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.encoded_events import EncodedEvents
+from binder_federation.cluster_agent.ended_launches import EndedLaunches
 from binder_federation.cluster_agent.hooks import Hook, load_hook
 from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.inventory import Inventory
@@ -87,6 +89,14 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
             )
         )
         metrics = AgentMetrics()
+        launch_events = await resources.enter_async_context(
+            open_launch_event_log(
+                settings.launch_events,
+                clock=time.time,
+                registry=metrics.registry,
+                metric="binderfed_agent_launch_events_total",
+            )
+        )
         providers = make_providers(
             settings.providers, client, metrics=ProviderMetrics.make(metrics.registry)
         )
@@ -106,6 +116,7 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
             metrics=metrics,
             tasks=tasks,
             hook=hook,
+            launch_events=launch_events,
         )
 
 
@@ -120,6 +131,7 @@ def _wire(
     metrics: AgentMetrics,
     tasks: BackgroundTasks,
     hook: Hook,
+    launch_events: LaunchEventLog,
 ) -> AgentContext:
     hub = HubApi(
         client=hub_client,
@@ -180,6 +192,12 @@ def _wire(
         metrics=metrics,
         patterns=settings.patterns,
         hook=hook,
+        ended=EndedLaunches(
+            log=launch_events,
+            member=settings.name,
+            tells_relayed=settings.launch_events.relayed,
+            clock=time.time,
+        ),
     )
     health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)
     return AgentContext(

@@ -26,6 +26,7 @@ from binder_federation.cluster_agent.core.names import (
     user_name,
 )
 from binder_federation.cluster_agent.core.server_names import ServerName
+from binder_federation.cluster_agent.ended_launches import EndedLaunches
 from binder_federation.cluster_agent.hooks import Hook, PreLaunch, run_hook
 from binder_federation.cluster_agent.launcher import Launcher, RunningServer, ServerOptions
 from binder_federation.cluster_agent.metrics import AgentMetrics
@@ -44,6 +45,10 @@ class LaunchRequest:
     raw_path: str
     claims: BuildClaims
     is_build_only: bool = False
+    has_token: bool = False
+    """Whether a build token came with it."""
+    is_relayed: bool = False
+    """Whether the federation asks, and not a visitor who was sent here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Launches:
         metrics: AgentMetrics,
         patterns: Sequence[PatternSettings],
         hook: Hook,
+        ended: EndedLaunches,
     ) -> None:
         self._providers = providers
         self._resolver = resolver
@@ -91,6 +97,7 @@ class Launches:
         self._warm = warm
         self._patterns = patterns
         self._hook = hook
+        self._ended = ended
         self._metrics = metrics
 
     async def run(self, request: LaunchRequest, emit: Emit) -> ServerName | None:
@@ -99,11 +106,18 @@ class Launches:
         Returns the server that it made; None when only an image was asked for.
         """
         with self._metrics.observe_launch():
-            source = await self._resolve(request.raw_path, emit)
             if not request.is_build_only:
-                return await self._launch(source, request, emit)
-            await self._build_only(source, emit)
+                return await self._observed_launch(request, emit)
+            await self._build_only(await self._resolve(request.raw_path, emit), emit)
             return None
+
+    async def _observed_launch(self, request: LaunchRequest, emit: Emit) -> ServerName:
+        with self._ended.observe(
+            request.claims, has_token=request.has_token, is_relayed=request.is_relayed
+        ) as launch:
+            source = await self._resolve(request.raw_path, emit)
+            launch.resolved_ref = source.resolved.resolved_ref
+            return await self._launch(source, request, emit)
 
     async def _resolve(self, raw_path: str, emit: Emit) -> _Source:
         spec = parse_launch_path(self._providers, raw_path)

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from binder_federation.config.federation import Credential, HttpUrl, MemberName
 from binder_federation.config.isolation import IsolationSettings
+from binder_federation.config.launch_events import AgentLaunchEventSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.resources import PatternSettings, ResourceSettings
@@ -120,5 +121,6 @@ class AgentSettings(BaseSettings):
     launch: AgentLaunchSettings = AgentLaunchSettings()
     quota: QuotaSettings = QuotaSettings()
     warm: WarmSettings = WarmSettings()
+    launch_events: AgentLaunchEventSettings = AgentLaunchEventSettings()
     providers: ProviderSettings = ProviderSettings()
     log_level: str = "info"

@@ -81,6 +81,8 @@ def _read(request: web.Request) -> LaunchRequest:
         raw_path=raw_path,
         claims=request.app[CONTEXT].admission.check(request, raw_path),
         is_build_only=request.query.get("build_only", "").lower() == "true",
+        has_token="Authorization" in request.headers or "build_token" in request.query,
+        is_relayed="Authorization" in request.headers,
     )
 
 
