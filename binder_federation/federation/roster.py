@@ -1,6 +1,8 @@
 """Who the members are: name, address, weight, and the credential that proves it.
 
-Members come from the settings; joining by invitation will add a second source.
+Members come from the settings; joining by invitation will add a second source. One of
+kind `binderhub` has no credential: it is known by its address alone
+(docs/binderhub-members.md).
 """
 
 import hmac
@@ -8,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from binder_federation.binder.errors import NotAuthorized
-from binder_federation.config.federation import MemberSettings
+from binder_federation.config.federation import MemberKind, MemberSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,17 @@ class Member:
     weight: float
     is_draining: bool
     credential: str = field(repr=False)
+    """Empty for a BinderHub."""
     public_url: str = ""
     """Where visitors' browsers reach it, in redirect mode."""
+    kind: MemberKind = MemberKind.AGENT
+    pod_headroom: int = 0
+    takes_build_only: bool = True
+
+    @property
+    def is_binderhub(self) -> bool:
+        """Whether it is an unmodified BinderHub: no reports, no tokens, nothing to resume."""
+        return self.kind is MemberKind.BINDERHUB
 
 
 class Roster:
@@ -46,9 +57,9 @@ class Roster:
         An unknown name and a wrong credential get the same answer in the same time.
         """
         member = self._members.get(name)
-        expected = member.credential if member else "no member has this credential"
+        expected = (member.credential if member else "") or "no member has this credential"
         matches = hmac.compare_digest(expected.encode(), credential.encode())
-        if member is None or not matches:
+        if member is None or not member.credential or not matches:
             raise NotAuthorized(
                 "The credential is not this member's.",
                 advice="Check the agent's name and credential against the federation's settings.",
@@ -64,8 +75,11 @@ def make_roster(members: Iterable[MemberSettings]) -> Roster:
             url=member.url,
             weight=member.weight,
             is_draining=member.draining,
-            credential=member.credential.get_secret_value(),
+            credential=member.credential.get_secret_value() if member.credential else "",
             public_url=member.public_url or member.url,
+            kind=member.kind,
+            pod_headroom=member.pod_headroom,
+            takes_build_only=member.takes_build_only or member.kind is MemberKind.AGENT,
         )
         for member in members
     )
