@@ -134,10 +134,50 @@ class MemberUnreachable(ServiceError):
     retryable: ClassVar[bool] = True
 
 
+class MemberRefused(ServiceError):
+    """A member is well, and does not take this launch; another one may."""
+
+    code: ClassVar[str] = "member_refused"
+    status: ClassVar[int] = 502
+    fault: ClassVar[Fault] = Fault.MEMBER
+    retryable: ClassVar[bool] = True
+
+
+class MemberLimitsUs(MemberRefused):
+    """A member's rate limit: it counts the launches of an address."""
+
+    code: ClassVar[str] = "member_limits_us"
+
+
 class NoEligibleMember(ServiceError):
     """No member may take a launch now."""
 
     code: ClassVar[str] = "no_eligible_member"
     status: ClassVar[int] = 503
     fault: ClassVar[Fault] = Fault.FEDERATION
+    retryable: ClassVar[bool] = True
+
+
+class NetworkBanned(ServiceError):
+    """Requests from the visitor's network are not allowed."""
+
+    code: ClassVar[str] = "network_banned"
+    status: ClassVar[int] = 403
+    fault: ClassVar[Fault] = Fault.REQUEST
+
+
+class RateLimited(ServiceError):
+    """Too many launches from one address; later there may be more."""
+
+    code: ClassVar[str] = "rate_limited"
+    status: ClassVar[int] = 429
+    fault: ClassVar[Fault] = Fault.REQUEST
+
+
+class BuildQuotaExceeded(ServiceError):
+    """So many builds of one repository are under way that another one has to wait."""
+
+    code: ClassVar[str] = "build_quota"
+    status: ClassVar[int] = 429
+    fault: ClassVar[Fault] = Fault.REPOSITORY
     retryable: ClassVar[bool] = True

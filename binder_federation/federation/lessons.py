@@ -89,7 +89,7 @@ class Lessons:
             self._monitor.observe_outcome(member, is_success=True)
             return
         self._decisions.gone(member)
-        if failure.is_quota:
+        if failure.is_refusal:
             self._note_full(member, failure)
             await self._release_own_lease(resolved, member, decided_at)
             return
@@ -109,5 +109,5 @@ class Lessons:
             await self._store.release_lease(key, member)
 
     def _note_full(self, member: str, failure: FailedAttempt) -> None:
-        if failure.is_whole_member_full:
+        if failure.is_closed_to_all:
             self._reports.note_full(member)

@@ -26,7 +26,7 @@ class FederationMetrics:
         self._decided = lru_cache(maxsize=4096)(self._decisions.labels)
         self._attempts = Counter(
             "binderfed_attempts_total",
-            "Attempts at a member by outcome: ready, quota, or whose fault the failure was",
+            "Attempts at a member by outcome: ready, quota, refused, or whose fault the failure was",
             ["member", "outcome"],
             registry=registry,
         )
@@ -66,8 +66,7 @@ class FederationMetrics:
             self._attempts.labels(member, "ready").inc()
             self._seconds.labels(member).observe(seconds)
         else:
-            outcome = "quota" if failure.is_quota else failure.fault.value
-            self._attempts.labels(member, outcome).inc()
+            self._attempts.labels(member, _outcome(failure)).inc()
 
     def count_copy(self, member: str, *, is_made: bool) -> None:
         """A copy of a hot image was made at `member`, or could not be."""
@@ -80,3 +79,9 @@ class FederationMetrics:
         else:
             outcome = str(last.fields.get("code", "failed"))[:40]
         self._launches.labels(outcome).inc()
+
+
+def _outcome(failure: FailedAttempt) -> str:
+    if failure.is_refusal:
+        return "quota" if failure.is_quota else "refused"
+    return failure.fault.value

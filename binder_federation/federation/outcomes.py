@@ -1,13 +1,15 @@
 """How an attempt at a member ended, and what the visitor is told when all have failed.
 
 Pure. Only what is the repository's fault is final; anything else may go better at
-another member. Quota refusals are no failures: the member is full, not unwell.
+another member. Refusals (quotas, rate limits, bans) are no failures: the member is well.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from binder_federation.binder.errors import (
+    MemberLimitsUs,
+    MemberRefused,
     NoEligibleMember,
     QuotaExceeded,
     RepositoryQuotaExceeded,
@@ -16,6 +18,7 @@ from binder_federation.binder.events import Event, Phase, failed_event
 from binder_federation.runtime.errors import Fault, ServiceError
 
 QUOTA_CODES = frozenset({QuotaExceeded.code, RepositoryQuotaExceeded.code})
+REFUSAL_CODES = QUOTA_CODES | {MemberRefused.code, MemberLimitsUs.code}
 RETRY_FULL_SECONDS = 30.0
 RETRY_NOBODY_SECONDS = 10.0
 
@@ -39,9 +42,14 @@ class FailedAttempt:
         return self.event.fields.get("code") in QUOTA_CODES
 
     @property
-    def is_whole_member_full(self) -> bool:
-        """Whether it has room for no repository at all."""
-        return self.event.fields.get("code") == QuotaExceeded.code
+    def is_refusal(self) -> bool:
+        """Whether the member is well, and only did not take this launch."""
+        return self.event.fields.get("code") in REFUSAL_CODES
+
+    @property
+    def is_closed_to_all(self) -> bool:
+        """Whether it is no use to send it other launches just now."""
+        return self.event.fields.get("code") in (QuotaExceeded.code, MemberLimitsUs.code)
 
     @property
     def sentence(self) -> str:
@@ -52,8 +60,9 @@ class FailedAttempt:
 def judge(member: str, event: Event, *, phase_before: Phase) -> FailedAttempt:
     """Whose failure a member's `failed` event is.
 
-    Our agents say so in `fault`. BinderHub does not: there, a failure while building is
-    the repository's, as is a status in the 400s; everything else is the member's.
+    Our agents say so in `fault`, and a BinderHub's events are given one
+    (`binderhub/failures.py`). Where it is missing, a failure while building is the
+    repository's, as is a status in the 400s; everything else is the member's.
     """
     return FailedAttempt(member, event, _fault(event, phase_before))
 

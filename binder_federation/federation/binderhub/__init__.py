@@ -1,0 +1,1 @@
+"""Members that run an unmodified BinderHub: what they say, in our words."""
