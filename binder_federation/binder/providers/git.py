@@ -51,6 +51,7 @@ class GitProvider:
             "repo": {
                 "label": "URL of a git repository",
                 "placeholder": "https://example.org/repository",
+                "urlEncode": True,
             },
             "ref": {"enabled": True, "default": "HEAD"},
         }

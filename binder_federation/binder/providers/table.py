@@ -5,10 +5,16 @@ A new one is a module and a line here; `docs/providers.md` tells how.
 
 from collections.abc import Mapping
 
+from binder_federation.binder.providers.bitbucket import BitbucketProvider
+from binder_federation.binder.providers.bitbucket_api import BitbucketApi, make_bitbucket_client
+from binder_federation.binder.providers.gist import GistProvider
+from binder_federation.binder.providers.gist_api import GistApi
 from binder_federation.binder.providers.git import GitProvider
 from binder_federation.binder.providers.git_access import make_git_access
-from binder_federation.binder.providers.github import GitHubProvider
+from binder_federation.binder.providers.github import GitHubProvider, github_login
 from binder_federation.binder.providers.github_api import GitHubApi, make_github_client
+from binder_federation.binder.providers.gitlab import GitLabProvider
+from binder_federation.binder.providers.gitlab_api import GitLabApi, make_gitlab_client
 from binder_federation.binder.providers.parts import ProviderFactory, ProviderParts
 
 
@@ -18,6 +24,22 @@ def _gh(parts: ProviderParts) -> GitHubProvider:
     )
 
 
+def _gist(parts: ProviderParts) -> GistProvider:
+    settings = parts.settings.gist
+    api = GistApi(api=make_github_client(parts), allow_secret=settings.allow_secret)
+    return GistProvider(settings=settings, login=github_login(parts.settings.github), api=api)
+
+
+def _gl(parts: ProviderParts) -> GitLabProvider:
+    api = GitLabApi(api=make_gitlab_client(parts))
+    return GitLabProvider(settings=parts.settings.gitlab, api=api)
+
+
+def _bitbucket(parts: ProviderParts) -> BitbucketProvider:
+    api = BitbucketApi(api=make_bitbucket_client(parts))
+    return BitbucketProvider(settings=parts.settings.bitbucket, api=api)
+
+
 def _git(parts: ProviderParts) -> GitProvider:
     access = make_git_access(parts.settings, parts.client)
     return GitProvider(access=access, timeout_seconds=parts.settings.timeout_seconds)
@@ -25,5 +47,8 @@ def _git(parts: ProviderParts) -> GitProvider:
 
 BUILT_IN: Mapping[str, ProviderFactory] = {
     "gh": _gh,
+    "gist": _gist,
+    "gl": _gl,
+    "bitbucket": _bitbucket,
     "git": _git,
 }

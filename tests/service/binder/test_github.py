@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from binder_federation.binder.providers import ProviderMetrics, make_providers
 from binder_federation.binder.providers.base import (
+    GitSource,
     Missing,
     RepoProvider,
     Resolved,
@@ -237,6 +238,7 @@ async def test_the_source_is_cloned_with_the_token_out_of_sight(
     github.rename("ada/engine", "ada/difference")
     github.git.credentials = ("x-access-token", "s3cret")
     source = await make(token=SecretStr("s3cret")).source(at("main"))
+    assert isinstance(source, GitSource)
     assert "s3cret" not in source.url + repr(source) + repr(source.config)
     target = tmp_path / "clone"
     arguments = ["clone", "-q", source.url, str(target)]

@@ -53,6 +53,19 @@ def parse(path: str) -> LaunchSpec:
         ("gh/ada/engine/a%252Fb", "ada/engine", "a%2Fb"),
         ("gh/ada/engine/v1.0%2Bb", "ada/engine", "v1.0+b"),
         ("gh/Ada/.github/stra%C3%9Fe", "Ada/.github", "straße"),
+        ("gist/ada/0123abcd", "ada/0123abcd", "HEAD"),
+        ("gist/ada/0123abcd/", "ada/0123abcd", "HEAD"),
+        ("gist/ada/0123abcd/master", "ada/0123abcd", "HEAD"),
+        ("gist/ada/0123abcd/main", "ada/0123abcd", "HEAD"),
+        ("gist/ada/0123abcd.git/HEAD", "ada/0123abcd", "HEAD"),
+        ("gist/ada/0123abcd/0123abcd", "ada/0123abcd", "0123abcd"),
+        (f"gist/ada/1234567/{'A' * 40}", "ada/1234567", "A" * 40),
+        ("gl/group%2Fengine/HEAD", "group/engine", "HEAD"),
+        ("gl/group%2Fsub%2Fteam%2Fengine/feature/x", "group/sub/team/engine", "feature/x"),
+        ("gl/group%2fengine.git/feature%2Fx", "group/engine", "feature/x"),
+        ("gl/%2Fgroup%2Fengine%2F/v1.0%2Bb", "group/engine", "v1.0+b"),
+        ("bitbucket/team%2Fengine/main", "team/engine", "main"),
+        ("bitbucket/team%2Fengine.git/release/1.x", "team/engine", "release/1.x"),
         ("git/https%3A%2F%2Fexample.org%2Fa.git/main", "https://example.org/a.git", "main"),
         ("git/HTTPS%3A%2F%2FExample.ORG.%3A443%2Fa%2F/x/y", "https://example.org/a", "x/y"),
         ("git/https%3A%2F%2Fme%40example.org%2Fa/x", "https://example.org/a", "x"),
@@ -74,7 +87,7 @@ def test_understood(path: str, repository: str, ref: str) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("gl/ada/engine/HEAD", "There is no provider “gl”"),
+        ("sf/ada/engine/HEAD", "There is no provider “sf”"),
         ("gh/ada", "which ref"),
         ("gh/ada/engine", "which ref"),
         ("gh/ada/engine/", "which ref"),
@@ -88,6 +101,24 @@ def test_understood(path: str, repository: str, ref: str) -> None:
         ("gh/ada/engine/x.lock", "“.lock”"),
         ("gh/ada/engine/a%20b", "a space or another"),
         ("gh/ada/engine/" + "x" * 256, "256 characters long"),
+        ("gist/ada", "is not a gist"),
+        ("gist/ada/0123%2Fabcd/HEAD", "is not a gist"),
+        ("gist/../0123abcd/HEAD", "is not a gist"),
+        ("gist/ada/0123abcd/develop", "no branch or tag “develop”"),
+        ("gist/ada/0123abcd/HEAD/x", "no branch or tag “HEAD/x”"),
+        ("gl/group/engine/HEAD", "not percent-encoded"),
+        ("gl/group", "not percent-encoded"),
+        ("gl/group%2Fengine", "which ref"),
+        ("gl/%2F/HEAD", "cannot be the name"),
+        ("gl/group%2F..%2Fengine/HEAD", "cannot be the name"),
+        ("gl/group%2F%2Fengine/HEAD", "cannot be the name"),
+        ("gl/group%252Fengine/HEAD", "not percent-encoded"),
+        ("gl/group%2F-engine/HEAD", "cannot be the name"),
+        ("gl/group%2Fengine%00/HEAD", "cannot be the name"),
+        ("gl/" + "g%2F" * 21 + "x/HEAD", "cannot be the name"),
+        ("gl/group%2Fengine/a..b", "mean something else"),
+        ("bitbucket/team%2Fsub%2Fengine/HEAD", "cannot be the name"),
+        ("bitbucket/team/engine/HEAD", "not percent-encoded"),
         ("git/https%3A%2F%2Fexample.org%2Fa", "which ref"),
         ("git/https://example.org/a/HEAD", "not percent-encoded"),
         ("git/https%3A%2F%2Fexample.org/x", "names no repository"),
@@ -128,13 +159,52 @@ def test_refused_in_words(path: str, words: str) -> None:
 def test_an_unknown_provider_lists_the_known() -> None:
     with pytest.raises(InvalidSpec) as caught:
         parse("nope/a/b/c")
-    assert "gh, git" in caught.value.advice
+    assert ", ".join(PROVIDERS) in caught.value.advice
 
 
 def test_a_missing_ref_shows_the_right_link() -> None:
     with pytest.raises(InvalidSpec) as caught:
         parse("gh/ada/engine.git")
     assert "/v2/gh/ada/engine/HEAD" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [
+        ("gl/group/engine/HEAD", "/v2/gl/group%2Fengine/HEAD"),
+        ("gl/group/../x/y", "/v2/gl/group%2Fproject/HEAD"),
+        ("bitbucket/team%2Fengine/", "/v2/bitbucket/team%2Fengine/HEAD"),
+        ("gist/ada/0123abcd/develop", "/v2/gist/ada/0123abcd/HEAD"),
+    ],
+)
+def test_what_is_refused_comes_with_the_link_that_was_meant(path: str, link: str) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        parse(path)
+    assert link in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("provider", "repository", "spellings"),
+    [
+        ("gh", "ada/engine", ["Ada/Engine/HEAD", "ada/engine.git/feature/x/y"]),
+        ("gist", "ada/0123abcd", ["ada/0123abcd", "Ada/0123ABCD/main", f"ada/0123abcd/{'f' * 40}"]),
+        ("gl", "group/sub/engine", ["Group%2Fsub%2Fengine/HEAD", "group%2fsub%2Fengine.git/a/b/c"]),
+        ("bitbucket", "team/engine", ["team%2FEngine/HEAD", "team%2Fengine.git/a/b/c"]),
+        (
+            "git",
+            "https://example.org/engine",
+            [
+                "https%3A%2F%2Fexample.org%2Fengine.git/HEAD",
+                "https%3A%2F%2Fexample.org%2Fengine/a/b",
+            ],
+        ),
+    ],
+)
+def test_defect_8_the_affinity_key_keeps_no_ref(
+    provider: str, repository: str, spellings: list[str]
+) -> None:
+    keys = {parse(f"{provider}/{spelling}").affinity_key for spelling in spellings}
+    assert keys == {f"{provider}/{repository}"}, "a repository's launches would be scattered"
 
 
 @given(owner=owners, name=gh_names, ref=refs)
