@@ -30,6 +30,7 @@ from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
+from binder_federation.federation.preparing import Preparing
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.federation.shared.bus import Topic
@@ -184,12 +185,11 @@ def _wire(
         connect_seconds=settings.launch.connect_seconds,
         silence_seconds=settings.launch.silence_seconds,
     )
+    preparing = Preparing(placing=placing, streams=streams, lessons=lessons, clock=clock)
     copies = Copies(
         arrivals=arrivals,
         fleet=fleet,
-        placing=placing,
-        streams=streams,
-        lessons=lessons,
+        preparing=preparing,
         metrics=metrics,
         settings=settings.copies,
         health_settings=settings.health,

@@ -1,19 +1,16 @@
 """Copies of hot images, made ahead of need: members are asked to prepare an image.
 
 Every few seconds the images that are asked for most are looked at; one that needs
-more members than hold it (`core/spreading.py`) is prepared at the next ones, through
-the member's own `/build?build_only=true`: a member that has it in its registry pulls
-it, another builds it. Visitors go on where the image is until the copy is there.
+more members than hold it (`core/spreading.py`) is prepared at the next ones
+(`preparing.py`). Visitors go on where the image is until the copy is there.
 
 All replicas name the same members, and an agent makes each image once however many
 ask, so nobody needs to agree on who asks.
 """
 
 from collections.abc import Callable
-from contextlib import aclosing
 
 import structlog
-from yarl import URL
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.resolver import ResolvedSpec
@@ -23,11 +20,8 @@ from binder_federation.federation.arrivals import Arrivals, HotImage
 from binder_federation.federation.core.arrivals import MEMORY_SECONDS
 from binder_federation.federation.core.spreading import plan_copies
 from binder_federation.federation.fleet import FleetView
-from binder_federation.federation.launch_request import LaunchRequest
-from binder_federation.federation.lessons import Lessons
-from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
-from binder_federation.federation.placing import Placing
+from binder_federation.federation.preparing import Preparing
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
 
@@ -49,9 +43,7 @@ class Copies:
         *,
         arrivals: Arrivals,
         fleet: FleetView,
-        placing: Placing,
-        streams: MemberStreams,
-        lessons: Lessons,
+        preparing: Preparing,
         metrics: FederationMetrics,
         settings: CopySettings,
         health_settings: HealthSettings,
@@ -61,9 +53,7 @@ class Copies:
     ) -> None:
         self._arrivals = arrivals
         self._fleet = fleet
-        self._placing = placing
-        self._streams = streams
-        self._lessons = lessons
+        self._preparing = preparing
         self._metrics = metrics
         self._settings = settings
         self._health_settings = health_settings
@@ -105,7 +95,8 @@ class Copies:
     async def _make(self, resolved: ResolvedSpec, member: str, copy: _Copy) -> None:
         log.info("copy_begun", member=member, repository=resolved.spec.repository)
         try:
-            is_made = await self._follow(resolved, member)
+            event = await self._preparing.prepare(resolved, member)
+            is_made = event.phase is Phase.READY
         except ServiceError as error:
             log.warning("copy_failed", member=member, reason=error.code)
             is_made = False
@@ -116,21 +107,3 @@ class Copies:
             self._failed_at.pop(copy, None)
         else:
             self._failed_at[copy] = self._clock()
-
-    async def _follow(self, resolved: ResolvedSpec, name: str) -> bool:
-        """Whether the member has the image in the end."""
-        path = self._placing.path(resolved)
-        member = self._placing.member(name)
-        request = LaunchRequest(
-            spec=resolved.spec,
-            raw_spec=path.partition("/")[2],
-            is_build_only=True,
-        )
-        token = self._placing.sign(request, path, member)
-        url = URL(f"{member.url}/build/{path}?build_only=true", encoded=True)
-        async with aclosing(self._streams.events(name, url, build_token=token)) as events:
-            async for event in events:
-                await self._lessons.saw(resolved, name, event, now=self._clock())
-                if event.phase.is_final:
-                    return event.phase is Phase.READY
-        return False
