@@ -1,15 +1,20 @@
 """What an agent tells the federation, and what it is told in return.
 
 An agent posts a `Report` every few seconds. Its images are sent whole when the
-federation asks for that (it does after it started anew) and as changes otherwise.
+federation asks for that (it does after it started anew) and as changes otherwise. The
+answer brings the federation's bans when they are not those that the agent has.
 """
 
+import hashlib
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 PROTOCOL_VERSION = 1
+
+
+Count = Annotated[int, Field(ge=0)]
 
 
 class Tier(StrEnum):
@@ -78,6 +83,33 @@ class EstimateRecord(_Message):
     build_seconds: Annotated[float, Field(gt=0)] | None = None
 
 
+class SpecBanRecord(_Message):
+    """Repositories that nobody may launch (`binder/bans.py`)."""
+
+    pattern: str
+    message: str = ""
+
+
+class MemberPolicy(_Message):
+    """The federation's bans, which members check too."""
+
+    digest: str = ""
+    """Names these bans; empty when there are none."""
+    banned_networks: dict[str, str] = Field(default_factory=dict)
+    """Network → label."""
+    banned_specs: tuple[SpecBanRecord, ...] = ()
+    allowed_specs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def with_digest(self) -> "MemberPolicy":
+        """The same, with the digest that its bans have."""
+        bare = self.model_copy(update={"digest": ""})
+        if bare == MemberPolicy():
+            return bare
+        text = bare.model_dump_json()
+        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return bare.model_copy(update={"digest": digest})
+
+
 class Report(_Message):
     """What a member says about itself."""
 
@@ -98,9 +130,15 @@ class Report(_Message):
     """All images (`whole`), or those that are new or changed."""
     removed: tuple[str, ...] = ()
     """Keys of images that are gone (`changes` only)."""
+    repositories: Annotated[dict[str, Count], Field(max_length=1000)] = Field(default_factory=dict)
+    """Affinity key → sessions that run or start, of the repositories that have most."""
+    policy_digest: Annotated[str | None, Field(max_length=64)] = None
+    """The bans that the agent has; None from one that knows of none."""
 
 
 class ReportReply(_Message):
     """The federation's answer to a report."""
 
     send_whole_inventory: bool = False
+    policy: MemberPolicy | None = None
+    """The federation's bans, when the report's digest is another one."""

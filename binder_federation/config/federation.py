@@ -1,6 +1,7 @@
 """Settings of the federation: `binderfed serve --config federation.yaml`."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -8,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from binder_federation.config.cors import CorsSettings
 from binder_federation.config.launch_events import FederationLaunchEventSettings
+from binder_federation.config.limits import Cidr, ForwardedHeaders, TokenSettings
 from binder_federation.config.pages import PageSettings
+from binder_federation.config.policy import PolicySettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -239,6 +242,14 @@ class FederationSettings(BaseSettings):
     launch_events: FederationLaunchEventSettings = FederationLaunchEventSettings()
     admin: AdminSettings = AdminSettings()
     cors: CorsSettings = CorsSettings()
+    trusted_proxies: tuple[Cidr, ...] = ()
+    """Networks of the proxies before us: what they say of the visitor is believed."""
+    forwarded_headers: ForwardedHeaders = ForwardedHeaders.X_FORWARDED
+    """Which of the headers they set; the others may be a visitor's own."""
+    tokens: TokenSettings = TokenSettings()
+    policy: PolicySettings = PolicySettings()
+    policy_file: Path | None = None
+    """Parts of `policy` that are read again whenever this file changes (docs/limits.md)."""
     redis: RedisSettings | None = None
     """Needed for more than one replica."""
     pages: PageSettings = PageSettings()

@@ -1,14 +1,49 @@
-"""Where the visitor is, and where we are as the visitor sees it."""
+"""Where the visitor is, and where we are as the visitor sees it.
+
+Forwarded headers are believed of trusted proxies alone (`limits/forwarding.py`); with none
+in the settings, of nobody.
+"""
 
 from aiohttp import web
+
+from binder_federation.federation.limits.forwarding import TrustedProxies, Visitor
+
+PROXIES: web.AppKey[TrustedProxies] = web.AppKey("trusted-proxies", TrustedProxies)
+FORWARDED_NAMES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+NO_PROXIES = TrustedProxies()
 
 
 def public_url(request: web.Request, configured: str | None) -> str:
     """The federation's public URL with a trailing `/`: as configured, else the request's host."""
-    base = configured or f"{request.scheme}://{request.host}"
+    base = configured or own_url(request)
     return f"{base.rstrip('/')}/"
 
 
+def own_url(request: web.Request) -> str:
+    """Scheme and host of the request, as the visitor's browser has them."""
+    visitor = find_visitor(request)
+    return f"{visitor.scheme or request.scheme}://{visitor.host or request.host}"
+
+
+def own_host(request: web.Request) -> str:
+    """Host and port of the request, as the visitor's browser has them."""
+    return find_visitor(request).host or request.host
+
+
 def client_address(request: web.Request) -> str:
-    """The visitor's address. Forwarded headers are not believed: no proxy is trusted yet."""
-    return request.remote or ""
+    """The visitor's address."""
+    return find_visitor(request).address
+
+
+def find_visitor(request: web.Request) -> Visitor:
+    """Who asks, past the proxies that are trusted."""
+    proxies = request.app.get(PROXIES, NO_PROXIES)
+    remote = request.remote or ""
+    if not proxies.trusts(remote):
+        return Visitor(remote)
+    told = {
+        name: ",".join(request.headers.getall(name))
+        for name in FORWARDED_NAMES
+        if name in request.headers
+    }
+    return proxies.visitor(remote, told)

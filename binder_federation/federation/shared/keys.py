@@ -116,6 +116,15 @@ class Keys:
         """A replica does this part of some work; the others need not."""
         return f"{self._root}claim:{work}"
 
+    def launches_of(self, address: str) -> str:
+        """How many launches an address has begun in its present window."""
+        return f"{self._root}rate:{address}"
+
+    @property
+    def visitor_key(self) -> str:
+        """The key that signs visitors' build tokens, where the settings name none."""
+        return f"{self._root}visitor-key"
+
     @property
     def epoch(self) -> str:
         """Another value when Redis has lost what it held."""
