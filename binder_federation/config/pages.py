@@ -61,7 +61,9 @@ class ExtraScript(Section):
     module: bool = False
     """An ES module; else a classic script, deferred until the page is there."""
     integrity: Annotated[str, Field(pattern=r"^(sha(256|384|512)-[A-Za-z0-9+/=]+)?$")] = ""
-    attributes: dict[Annotated[str, Field(pattern=r"^data-[a-z0-9-]+$")], str] = {}
+    attributes: dict[Annotated[str, Field(pattern=r"^data-[a-z0-9-]+$")], str] = Field(
+        default_factory=dict
+    )
     """`data-…` attributes, from which many such scripts read their settings."""
     connect_to: tuple[Origin, ...] = ()
     """Further origins that it may load pictures from and send to; its own is among them."""
@@ -110,7 +112,7 @@ class PageSettings(Section):
     extra_scripts: tuple[ExtraScript, ...] = ()
     template_folder: Path | None = None
     static_folder: Path | None = None
-    variables: dict[str, Any] = {}
+    variables: dict[str, Any] = Field(default_factory=dict)
     """Further names for the operator's templates."""
     previews: bool = True
     """Show the notebook that a link opens while its server starts."""
@@ -122,7 +124,7 @@ class PageSettings(Section):
     @classmethod
     def _is_a_list(cls, value: Any) -> Any:
         if isinstance(value, str | dict):
-            raise ValueError(f"must be a list of {{src: …}}; {INLINE}")  # noqa: TRY004 - pydantic's
+            raise ValueError(f"must be a list of {{src: …}}; {INLINE}")
         return value
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, service
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.handlers.redirect import member_origins
-from binder_federation.federation.pages.render import Pages
+from binder_federation.federation.pages.making import make_pages
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -23,6 +23,10 @@ from binder_federation.runtime.web import (
 MAX_REPORT_BYTES = 16 << 20
 TIDY_SECONDS = 5.0
 VOTE_SECONDS = 5.0
+PATIENCE_SECONDS = 10.0
+"""The first event of a launch comes at once; a page that sees none for so long asks anew."""
+REDIRECT_PATIENCE_SECONDS = 30.0
+"""A member's own first event may wait for its repo provider."""
 ANY_LAUNCH = r"/build/{path:[\s\S]*}"  # a `.` would leave out a decoded newline
 ANY_EXPLANATION = r"/api/admin/explain/{path:[\s\S]*}"
 
@@ -33,30 +37,41 @@ async def create_app(settings: FederationSettings) -> web.Application:
         middlewares=[edge_middleware],
         client_max_size=MAX_REPORT_BYTES,
     )
-    resources = AsyncExitStack()
-    context = await resources.enter_async_context(open_context(settings))
+    async with AsyncExitStack() as opened:
+        context = await opened.enter_async_context(open_context(settings))
+        _fill(app, context)
+        app.on_cleanup.append(_closing(opened.pop_all()))
+    return app
+
+
+def _fill(app: web.Application, context: FederationContext) -> None:
+    settings = context.settings
     app[CONTEXT] = context
     app[CORS] = CorsPolicy(settings.cors.named)
     app.on_response_prepare.append(add_security_headers)
     app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))
     app.on_startup.append(_start_loops)
     app.on_shutdown.append(_release_launches)
-    app.on_cleanup.append(_closing(resources))
     _add_api_routes(app)
-    add_page_routes(
-        app,
-        pages=Pages(
-            describe=make_describe(context.repositories),
-            providers=context.repositories.displays(),
-            version=__version__,
-            public_url=settings.public_url,
-            example=settings.example,
-        ),
-        connect_to=(
-            member_origins(context.roster) if settings.launch.mode is LaunchMode.REDIRECT else ()
-        ),
+    if settings.pages.enabled:
+        _add_pages(app, context, redirects=settings.launch.mode is LaunchMode.REDIRECT)
+
+
+def _add_pages(app: web.Application, context: FederationContext, *, redirects: bool) -> None:
+    settings = context.settings
+    pages = make_pages(
+        settings.pages,
+        describe=make_describe(context.repositories),
+        providers=context.repositories.displays(),
+        version=__version__,
+        public_url=settings.public_url,
+        example=settings.example,
+        redirects=redirects,
+        patience_seconds=REDIRECT_PATIENCE_SECONDS if redirects else PATIENCE_SECONDS,
     )
-    return app
+    add_page_routes(
+        app, pages=pages, connect_to=member_origins(context.roster) if redirects else ()
+    )
 
 
 def _add_api_routes(app: web.Application) -> None:

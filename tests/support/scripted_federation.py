@@ -17,10 +17,11 @@ from aiohttp.test_utils import TestServer
 
 from binder_federation.binder.events import Event, Phase, encode_event
 from binder_federation.binder.providers import Repositories, make_providers
+from binder_federation.config.pages import PageSettings
 from binder_federation.config.providers import ProviderSettings
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.handlers.pages import add_page_routes
-from binder_federation.federation.pages.render import Pages
+from binder_federation.federation.pages.making import make_pages
 from binder_federation.runtime.web import edge_middleware
 
 DEADLINE_SECONDS = 10.0
@@ -115,10 +116,18 @@ class ScriptedFederation:
         """Answer one further request for an event stream with `status` and no stream."""
         self._refusals.append(status)
 
-    def make_app(self, *, example: str | None = None) -> web.Application:
+    def make_app(
+        self, *, example: str | None = None, settings: PageSettings | None = None
+    ) -> web.Application:
         """The application, with the real pages."""
         app = web.Application(middlewares=[edge_middleware])
-        pages = Pages(describe=describe, providers=PROVIDERS, version="0.0.0", example=example)
+        pages = make_pages(
+            settings or PageSettings(),
+            describe=describe,
+            providers=PROVIDERS,
+            version="0.0.0",
+            example=example,
+        )
         add_page_routes(app, pages=pages)
         app.router.add_get("/build/{path:.*}", self._build)
         app.router.add_get("/api/members", self._list_members)
@@ -202,10 +211,12 @@ class ScriptedFederation:
 
 
 @asynccontextmanager
-async def scripted_federation(*, example: str | None = None) -> AsyncIterator[ScriptedFederation]:
+async def scripted_federation(
+    *, example: str | None = None, settings: PageSettings | None = None
+) -> AsyncIterator[ScriptedFederation]:
     """A running one, on a free port of this machine."""
     federation = ScriptedFederation()
-    server = TestServer(federation.make_app(example=example))
+    server = TestServer(federation.make_app(example=example, settings=settings))
     await server.start_server(shutdown_timeout=1)
     federation.url = str(server.make_url("")).rstrip("/")
     try:

@@ -5,34 +5,20 @@ Headers are set here: a strict Content-Security-Policy on pages, no cache for pa
 a long one for files that are named by their content.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from aiohttp import web
 
+from binder_federation.federation.handlers.public_url import public_url
 from binder_federation.federation.pages.assets import Assets
 from binder_federation.federation.pages.badges import draw_badge
+from binder_federation.federation.pages.old_addresses import BADGES, MOVED
+from binder_federation.federation.pages.policy import content_security_policy
 from binder_federation.federation.pages.render import Pages
+from binder_federation.federation.previews.targets import preview_target
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import Handler, raw_path_after
-
-
-def content_security_policy(connect_to: Sequence[str] = ()) -> str:
-    """What pages may load; their scripts may connect to us and to the origins `connect_to`."""
-    return "; ".join(
-        (
-            "default-src 'self'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            " ".join(("connect-src 'self'", *connect_to)),
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-    )
-
 
 BADGE_HEADERS = {
     "Cache-Control": "public, max-age=86400",
@@ -40,43 +26,75 @@ BADGE_HEADERS = {
 }
 
 FOR_GOOD = "public, max-age=31536000, immutable"
+FOR_A_DAY = "public, max-age=86400"
 
 ICONS = ("favicon.svg", *(f"favicon-{s}.svg" for s in ("building", "launching", "ready", "failed")))
+FILES = {"/logo.svg": "mark.svg", "/logo_social.png": "logo_social.png"}
+"""Static files with an address of their own, that others link to."""
 
+SignToken = Callable[[str, web.Request], str]
+"""A build token for the launch of a raw path from the page that is asked for."""
 
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
 POLICY: web.AppKey[str] = web.AppKey("content-security-policy", str)
+SIGN: web.AppKey[SignToken] = web.AppKey("sign-page-token")
 
 ANY_LAUNCH = r"/v2/{launch_path:[\s\S]*}"  # a `.` would leave out a decoded newline
 
 
-def add_page_routes(app: web.Application, *, pages: Pages, connect_to: Sequence[str] = ()) -> None:
-    """Serve `pages` from `app`; their scripts may also connect to the origins `connect_to`."""
+def no_token(_raw_path: str, _request: web.Request, /) -> str:
+    """Pages without build tokens."""
+    return ""
+
+
+def add_page_routes(
+    app: web.Application,
+    *,
+    pages: Pages,
+    connect_to: Sequence[str] = (),
+    sign: SignToken = no_token,
+) -> None:
+    """Serve `pages` from `app`; their scripts may also connect to the origins `connect_to`.
+
+    `sign` makes the token with which a launch from a page of ours is known.
+    """
     app[PAGES] = pages
-    app[POLICY] = content_security_policy(connect_to)
+    app[SIGN] = sign
+    app[POLICY] = content_security_policy(connect_to, pages.settings.extra_scripts)
     app.add_routes(
         [
             web.get("/", home),
             web.get("/about", about),
-            web.get(r"/v2/{launch_path:[\s\S]*}", loading),
+            web.get(ANY_LAUNCH, loading),
             web.get("/repo/{user}/{repository}{path:(/.*)?}", old_link),
-            web.get("/static/{digest}/{name}", static_file),
-            web.get("/favicon.ico", old_icon),
         ]
     )
-    app.add_routes([web.get(f"/{name}", icon) for name in ICONS])
-    plain, with_logo = draw_badge(), draw_badge(has_logo=True)
-    for path, svg in (
-        ("/badge.svg", plain),
-        ("/assets/images/badge.svg", plain),
-        ("/badge_logo.svg", with_logo),
-    ):
-        app.router.add_get(path, _badge(svg))
+    app.add_routes([web.get(path, _badge(has_logo)) for path, has_logo in BADGES.items()])
+    app.add_routes([web.get(old, _moved(new)) for old, new in MOVED.items()])
+    app.add_routes([web.get(f"/{name}", _own_file(name)) for name in ICONS])
+    app.add_routes([web.get(path, _own_file(name)) for path, name in FILES.items()])
+    app.router.add_get("/static/{digest}/{name}", static_file)
 
 
-def _badge(svg: str) -> Handler:
+def _badge(has_logo: bool) -> Handler:
+    svg = draw_badge(has_logo=has_logo)
+
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(text=svg, content_type="image/svg+xml", headers=BADGE_HEADERS)
+
+    return answer
+
+
+def _moved(new: str) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMovedPermanently(f"{request.app[PAGES].base_path}{new}")
+
+    return answer
+
+
+def _own_file(name: str) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return _file(request.app[PAGES].assets, name, FOR_A_DAY)
 
     return answer
 
@@ -92,12 +110,20 @@ async def about(request: web.Request) -> web.Response:
 
 
 async def loading(request: web.Request) -> web.Response:
-    """`GET /v2/<provider>/<spec>`"""
+    """`GET /v2/<provider>/<spec>`; a `/` at the end is left out, as by BinderHub."""
     pages = request.app[PAGES]
+    raw_path = raw_path_after(request, "/v2/").rstrip("/")
+    preview = preview_target(raw_path, request.query) if pages.settings.previews else ""
     try:
-        return _page(request, pages.loading(raw_path_after(request, "/v2/"), _request_url(request)))
+        html = pages.loading(
+            raw_path,
+            _request_url(request),
+            build_token=request.app[SIGN](raw_path, request),
+            preview=preview,
+        )
     except ServiceError as error:
         return _page(request, pages.error(error), status=error.status)
+    return _page(request, html)
 
 
 async def old_link(request: web.Request) -> web.Response:
@@ -119,16 +145,6 @@ async def static_file(request: web.Request) -> web.Response:
     return _file(assets, request.match_info["name"], FOR_GOOD if is_ours else "no-store")
 
 
-async def icon(request: web.Request) -> web.Response:
-    """`GET /favicon.svg` and the icons of a launch's states."""
-    return _file(request.app[PAGES].assets, request.path.lstrip("/"), "public, max-age=86400")
-
-
-async def old_icon(request: web.Request) -> web.Response:
-    """`GET /favicon.ico`: what browsers ask for beside an answer that is no page."""
-    raise web.HTTPMovedPermanently(f"{request.app[PAGES].base_path}/favicon.svg")
-
-
 def _file(assets: Assets, name: str, cache_control: str) -> web.Response:
     asset = assets.files.get(name)
     if asset is None:
@@ -136,7 +152,7 @@ def _file(assets: Assets, name: str, cache_control: str) -> web.Response:
     return web.Response(
         body=asset.content,
         content_type=asset.content_type,
-        charset="utf-8",
+        charset=asset.charset,
         headers={"Cache-Control": cache_control},
     )
 
@@ -147,4 +163,4 @@ def _page(request: web.Request, html: str, *, status: int = 200) -> web.Response
 
 
 def _request_url(request: web.Request) -> str:
-    return f"{request.scheme}://{request.host}"
+    return public_url(request, None).rstrip("/")

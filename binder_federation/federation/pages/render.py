@@ -3,21 +3,20 @@
 Nothing is resolved or asked here, so that a visitor sees the loading page at once;
 the scripts in `static/` then open the event stream. What a script needs stands in a
 `<script type="application/json">`: there is no inline script, and the
-Content-Security-Policy forbids one.
+Content-Security-Policy (`policy.py`) forbids one.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
+from binder_federation.config.pages import PageSettings
 from binder_federation.federation.pages.assets import Assets, load_assets
+from binder_federation.federation.pages.environment import make_environment
 from binder_federation.runtime.errors import ServiceError
-
-TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 
 STATES = ("building", "launching", "ready", "failed")
 """States that the tab's icon shows, besides the plain one."""
@@ -32,6 +31,7 @@ class LaunchDescription:
     repository: str
     """The repository for people: `owner/name`, or a URL."""
     ref: str
+    """The ref for people; "" where the provider has none."""
     repository_url: str
     """Where its author and issues are, or "" when that is not a web page."""
 
@@ -41,17 +41,6 @@ class Describe(Protocol):
 
     def __call__(self, raw_path: str, /) -> LaunchDescription:
         """Describe `<provider>/<spec>`, still percent-encoded; raises a `ServiceError`."""
-
-
-def make_environment() -> Environment:
-    """Templates that escape everything and fail on a name that is not given."""
-    return Environment(
-        loader=FileSystemLoader(TEMPLATE_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +55,13 @@ class Pages:
     describe: Describe
     providers: Sequence[Mapping[str, Any]]
     version: str
+    settings: PageSettings = field(default_factory=PageSettings)
     public_url: str | None = None
     example: str | None = None
     patience_seconds: float = 10.0
     """How long the loading page waits for a stream's first event before it asks anew."""
+    redirects: bool = False
+    """Whether visitors' browsers read the members' own streams (`launch.mode: redirect`)."""
     assets: Assets = field(default_factory=load_assets)
     environment: Environment = field(default_factory=make_environment)
 
@@ -91,22 +83,46 @@ class Pages:
             },
         )
 
-    def loading(self, raw_path: str, request_url: str) -> str:
-        """The page of the launch `raw_path`. Raises a `ServiceError` for a malformed one."""
+    def loading(
+        self, raw_path: str, request_url: str, *, build_token: str = "", preview: str = ""
+    ) -> str:
+        """The page of the launch `raw_path`. Raises a `ServiceError` for a malformed one.
+
+        `build_token` goes along with the launch; `preview` is the file to show meanwhile.
+        """
         launch = self.describe(raw_path)
+        return self.show_launch(
+            raw_path, launch, request_url, build_token=build_token, preview=preview
+        )
+
+    def show_launch(
+        self,
+        raw_path: str,
+        launch: LaunchDescription,
+        request_url: str,
+        *,
+        build_token: str = "",
+        preview: str = "",
+    ) -> str:
+        """The loading page of a launch that is described already."""
         return self._render(
             "loading.html",
             site_url=self.public_url or request_url,
             raw_path=raw_path,
             launch=launch,
             name=_short_name(launch.repository),
+            preview=preview,
             config={
                 "buildPath": f"{self.base_path}/build/{raw_path}",
+                "buildToken": build_token,
+                "previewPath": f"{self.base_path}/preview/{raw_path}" if preview else "",
+                "previewFile": preview,
                 "source": _host(launch.repository) or launch.provider_label,
                 "repository": _short_name(launch.repository),
                 "ref": launch.ref,
                 "repositoryUrl": _web_url(launch.repository_url),
                 "patienceSeconds": self.patience_seconds,
+                "redirects": self.redirects,
                 "icons": {state: self._link(f"/favicon-{state}.svg") for state in STATES},
             },
         )
@@ -120,13 +136,15 @@ class Pages:
         return self._render("about.html")
 
     def _render(self, template: str, **values: Any) -> str:
-        return self.environment.get_template(template).render(
-            **values,
-            version=self.version,
-            link=self._link,
-            asset=lambda name: self._link(self.assets.path(name)),
-            web_url=_web_url,
-        )
+        ours = {
+            "site": self.settings,
+            "version": self.version,
+            "link": self._link,
+            "asset": lambda name: self._link(self.assets.path(name)),
+            "web_url": _web_url,
+        }
+        names = {**self.settings.variables, **values, **ours}
+        return self.environment.get_template(template).render(names)
 
     def _link(self, path: str) -> str:
         return f"{self.base_path}{path}"
