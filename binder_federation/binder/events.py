@@ -63,6 +63,8 @@ def event_from_json(text: str) -> Event:
     if not isinstance(body, dict):
         raise ValueError("an event is a JSON object")
     raw_phase = body.pop("phase", "unknown")
+    if raw_phase == "failure":
+        raw_phase = "failed"  # so says repo2docker's log, before 2021
     try:
         phase = Phase(raw_phase)
     except ValueError:

@@ -7,13 +7,18 @@ from aiohttp import web
 
 from binder_federation import __version__
 from binder_federation.config.federation import FederationSettings, LaunchMode
+from binder_federation.federation.admission import add_limit_headers
 from binder_federation.federation.context import CONTEXT, FederationContext, open_context
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
-from binder_federation.federation.handlers import build, explain, members, service
+from binder_federation.federation.handlers import build, explain, members, prebuild, service
 from binder_federation.federation.handlers.pages import add_page_routes
+from binder_federation.federation.handlers.public_url import PROXIES
 from binder_federation.federation.handlers.redirect import member_origins
+from binder_federation.federation.handlers.refusing import refuse_banned_networks
+from binder_federation.federation.limits.forwarding import TrustedProxies
 from binder_federation.federation.pages.making import make_pages
+from binder_federation.federation.prebuild_records import WRITE_EVERY_SECONDS
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -34,7 +39,7 @@ ANY_EXPLANATION = r"/api/admin/explain/{path:[\s\S]*}"
 async def create_app(settings: FederationSettings) -> web.Application:
     """The application for `settings`; it owns what it opens until it is cleaned up."""
     app = web.Application(
-        middlewares=[edge_middleware],
+        middlewares=[edge_middleware, refuse_banned_networks],
         client_max_size=MAX_REPORT_BYTES,
     )
     async with AsyncExitStack() as opened:
@@ -47,8 +52,10 @@ async def create_app(settings: FederationSettings) -> web.Application:
 def _fill(app: web.Application, context: FederationContext) -> None:
     settings = context.settings
     app[CONTEXT] = context
+    app[PROXIES] = TrustedProxies(settings.trusted_proxies, settings.forwarded_headers)
     app[CORS] = CorsPolicy(settings.cors.named)
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(add_limit_headers)
     app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))
     app.on_startup.append(_start_loops)
     app.on_shutdown.append(_release_launches)
@@ -81,6 +88,8 @@ def _add_api_routes(app: web.Application) -> None:
     app.router.add_get("/api/members", members.list_members)
     app.router.add_post("/api/members/{name}/report", members.take_report)
     app.router.add_get(ANY_EXPLANATION, explain.explain)
+    app.router.add_post("/api/builds", prebuild.begin)
+    app.router.add_get("/api/builds/{id}", prebuild.tell)
     app.router.add_get("/api/repoproviders", service.repo_providers)
     app.router.add_get("/api/openapi.json", service.openapi)
     app.router.add_get("/health", service.health)
@@ -97,7 +106,15 @@ async def _hear_of_members(context: FederationContext) -> None:
 async def _start_loops(app: web.Application) -> None:
     context = app[CONTEXT]
     for member in context.roster:
-        context.monitor.watch(member.name, member.url, is_draining=member.is_draining)
+        context.monitor.watch(
+            member.name,
+            member.url,
+            is_draining=member.is_draining,
+            answer_seconds=(
+                context.settings.health.binderhub_answer_seconds if member.is_binderhub else None
+            ),
+        )
+    await context.limits.start(context.tasks)
     await _hear_of_members(context)
     run_periodically = context.tasks.run_periodically
 
@@ -108,6 +125,9 @@ async def _start_loops(app: web.Application) -> None:
         context.fleet.refresh(now=context.clock())
 
     run_periodically(context.launches.tidy, every_seconds=TIDY_SECONDS, name="tidy-launches")
+    run_periodically(
+        context.prebuilds.tidy, every_seconds=WRITE_EVERY_SECONDS, name="tidy-prebuilds"
+    )
     run_periodically(vote, every_seconds=VOTE_SECONDS, name="vote")
     run_periodically(refresh_fleet, every_seconds=REFRESH_SECONDS / 2, name="refresh-fleet")
     if context.settings.copies.enabled:

@@ -50,7 +50,9 @@ class Copies:
         session_seconds: float,
         tasks: BackgroundTasks,
         clock: Callable[[], float],
+        unable: frozenset[str] = frozenset(),
     ) -> None:
+        """`unable` are members that cannot be asked for an image alone."""
         self._arrivals = arrivals
         self._fleet = fleet
         self._preparing = preparing
@@ -60,6 +62,7 @@ class Copies:
         self._session_seconds = session_seconds
         self._tasks = tasks
         self._clock = clock
+        self._unable = unable
         self._under_way: set[_Copy] = set()
         self._failed_at: dict[_Copy, float] = {}
 
@@ -81,6 +84,7 @@ class Copies:
             session_seconds=self._session_seconds,
             now=now,
             settings=self._health_settings,
+            unable=self._unable,
         )
 
     def _begin(self, resolved: ResolvedSpec, member: str, now: float) -> None:

@@ -57,9 +57,27 @@ class Lessons:
         await self._store.take_lease(image.key, member, now=now)
         return None
 
-    def sent(self, resolved: ResolvedSpec, member: str, *, now: float) -> None:
-        """A launch goes to `member`."""
-        self._decisions.sent(member, resolved, now=now)
+    def sent(
+        self,
+        resolved: ResolvedSpec,
+        decision: Decision,
+        *,
+        now: float,
+        is_session: bool = True,
+    ) -> None:
+        """A launch goes to the member that was chosen, which may have to build for it."""
+        member, chosen = decision.member, decision.chosen
+        if member is None or chosen is None:
+            return
+        self._decisions.sent(member, resolved, now=now, is_session=is_session)
+        if chosen.tier.needs_build:
+            self._decisions.building(member, resolved, now=now)
+
+    async def not_sent(self, resolved: ResolvedSpec, decision: Decision) -> None:
+        """The launch is refused after all: the member that was chosen builds nothing for it."""
+        member, chosen = decision.member, decision.chosen
+        if member is not None and chosen is not None and chosen.tier.needs_build:
+            await self._store.release_lease(resolved.image_key, member)
 
     async def saw(self, resolved: ResolvedSpec, member: str, event: Event, *, now: float) -> None:
         """A member's stream said something."""
@@ -67,8 +85,15 @@ class Lessons:
             return
         key = resolved.image_key
         record = ImageRecord(key=key, repository=resolved.spec.affinity_key, tier=Tier.NODE)
+        self._decisions.built(key)
         await self._store.note_image(member, record, now=now)
         await self._store.release_lease(key, member)
+
+    async def builds_after_all(self, resolved: ResolvedSpec, member: str, *, now: float) -> None:
+        """A member builds what it was believed to hold: the fact was old, as a BinderHub's grow."""
+        key = resolved.image_key
+        await self._store.forget_image(member, key)
+        await self._store.take_lease(key, member, now=now)
 
     def timed(self, member: str, stopwatch: Stopwatch) -> None:
         """An attempt that got to `ready` took so long for its parts."""
@@ -88,11 +113,12 @@ class Lessons:
         if failure is None:
             self._monitor.observe_outcome(member, is_success=True)
             return
-        self._decisions.gone(member)
+        self._decisions.gone(member, resolved)
         if failure.is_refusal:
             self._note_full(member, failure)
             await self._release_own_lease(resolved, member, decided_at)
             return
+        self._decisions.built(resolved.image_key)
         await self._store.release_lease(resolved.image_key, member)
         if failure.fault is Fault.MEMBER:
             self._monitor.observe_outcome(member, is_success=False)
@@ -106,6 +132,7 @@ class Lessons:
         key = resolved.image_key
         facts = await self._store.facts(key, resolved.spec.affinity_key, now=decided_at)
         if facts.building_since.get(member, 0.0) >= decided_at:
+            self._decisions.built(key)
             await self._store.release_lease(key, member)
 
     def _note_full(self, member: str, failure: FailedAttempt) -> None:

@@ -6,7 +6,7 @@ client reads these streams, for its parser in C: thousands are open at once.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from binder_federation.binder.events import Event, StreamMessage, StreamParser, 
 log = structlog.get_logger(__name__)
 
 DISMISS_SECONDS = 5.0
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,21 @@ class MemberStreams:
                 yield each.event
 
     async def numbered(
-        self, member: str, url: URL, *, build_token: str, after: int = 0
+        self,
+        member: str,
+        url: URL,
+        *,
+        build_token: str,
+        after: int = 0,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[MemberEvent, None]:
         """As `events`, with the member's numbers, and only what comes after the event `after`.
 
         A launch that the token names is never begun twice: a member that knows it goes on
-        telling of it.
+        telling of it. A BinderHub gets no token (""), but further `headers`.
         """
-        async with aclosing(self._messages(member, url, build_token, after)) as messages:
+        wanted = {**_stream_headers(build_token, after), **headers}
+        async with aclosing(self._messages(member, url, wanted)) as messages:
             async for message in messages:
                 event = _event(member, message)
                 yield MemberEvent(_number(message.event_id), event)
@@ -86,11 +94,8 @@ class MemberStreams:
             log.info("launch_not_dismissed", member=member, reason=repr(error)[:200])
 
     async def _messages(
-        self, member: str, url: URL, build_token: str, after: int
+        self, member: str, url: URL, headers: Mapping[str, str]
     ) -> AsyncGenerator[StreamMessage, None]:
-        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {build_token}"}
-        if after:
-            headers["Last-Event-ID"] = str(after)
         parser = StreamParser()
         try:
             async with self._session.get(
@@ -112,6 +117,15 @@ class MemberStreams:
             raise MemberUnreachable(f"{member} stopped answering.") from error
         except ValueError as error:
             raise MemberUnreachable(f"{member} sent what is no event stream.") from error
+
+
+def _stream_headers(build_token: str, after: int) -> dict[str, str]:
+    headers = {"Accept": "text/event-stream"}
+    if build_token:
+        headers["Authorization"] = f"Bearer {build_token}"
+    if after:
+        headers["Last-Event-ID"] = str(after)
+    return headers
 
 
 def _check_answer(member: str, response: aiohttp.ClientResponse) -> None:

@@ -33,9 +33,13 @@ log = structlog.get_logger(__name__)
 REPORT_LIFETIME_SECONDS = 30.0
 IN_FLIGHT_SECONDS = 0.5
 """What was sent so shortly before a report came in may not be counted in it yet."""
+COUNT_LIFETIME_SECONDS = 150.0
+"""A BinderHub's pods are counted once a minute, and asked for once a minute while it is down."""
 
 TellOthers = Callable[[str, bytes], None]
 OnChange = Callable[[str], None]
+OnReport = Callable[[Report, float], None]
+"""Of this replica or another one; then without images."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class _Known:
     protocol: int
     is_draining: bool
     sent_since: deque[float] = field(default_factory=deque)
+    lifetime_seconds: float = REPORT_LIFETIME_SECONDS
 
 
 class Reports:
@@ -62,12 +67,14 @@ class Reports:
         tell_others: TellOthers = lambda _member, _body: None,
         on_change: OnChange = lambda _member: None,
         on_load_change: OnChange = lambda _member: None,
+        on_report: OnReport = lambda _report, _now: None,
     ) -> None:
         self._store = store
         self._session_seconds = session_seconds
         self._tell_others = tell_others
         self._on_change = on_change
         self._on_load_change = on_load_change
+        self._on_report = on_report
         self._known: dict[str, _Known] = {}
         self._warm = WarmServers()
 
@@ -92,6 +99,27 @@ class Reports:
             log.warning("report_of_replica_unreadable")  # of another version of ours
             return
         self._keep(report, now)
+
+    def keep_count(self, member: str, load: Load, *, sent_after: float, now: float) -> None:
+        """The load of a member that does not report was found out.
+
+        Launches that were sent there after `sent_after` may not be counted in it.
+        """
+        known = self._known.get(member)
+        sent = known.sent_since if known else ()
+        self._known[member] = _Known(
+            session="",
+            sequence=0,
+            received_at=now,
+            load=load,
+            estimates=EstimateRecord(),
+            checks=(),
+            protocol=PROTOCOL_VERSION,
+            is_draining=False,
+            sent_since=deque(at for at in sent if at > sent_after),
+            lifetime_seconds=COUNT_LIFETIME_SECONDS,
+        )
+        self._on_load_change(member)
 
     def note_sent(self, member: str, image: ImageKey, *, now: float) -> None:
         """A launch of `image` was sent to `member`: it is busier than its last report says."""
@@ -180,11 +208,12 @@ class Reports:
             sent_since=_still_in_flight(before, report.load.pending, now),
         )
         self._warm.hear(report.member, report.warm)
+        self._on_report(report, now)
         self._on_change(report.member)
 
     def _fresh(self, member: str, now: float) -> _Known | None:
         known = self._known.get(member)
-        if known is None or now - known.received_at > REPORT_LIFETIME_SECONDS:
+        if known is None or now - known.received_at > known.lifetime_seconds:
             return None
         return known
 

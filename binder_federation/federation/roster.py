@@ -51,6 +51,10 @@ class Roster:
         """The member of that name."""
         return self._members.get(name)
 
+    def unable_to_prepare(self) -> frozenset[str]:
+        """The members that cannot be asked for an image alone."""
+        return frozenset(member.name for member in self if not member.takes_build_only)
+
     def authenticate(self, name: str, credential: str) -> Member:
         """The member `name`, if `credential` is its own; else `NotAuthorized`.
 

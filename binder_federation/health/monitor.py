@@ -50,6 +50,14 @@ OnChange = Callable[[str, Health], None]
 """Told of every change of state, and when an ejection or a doubt begins and ends."""
 
 
+OnResult = Callable[[str, ProbeResult], None]
+"""Told of what each probe found."""
+
+
+def _nobody(_name: str, _result: ProbeResult) -> None:
+    """Nobody wants to know."""
+
+
 class Rng(Protocol):
     """The part of `random.Random` that spreads the probes."""
 
@@ -62,6 +70,7 @@ class _Watched:
     name: str
     url: str
     health: Health
+    answer_seconds: float
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     last: ProbeResult | None = None
     task: asyncio.Task[None] | None = None
@@ -80,6 +89,7 @@ class HealthMonitor:
         rng: Rng,
         registry: CollectorRegistry,
         on_change: OnChange | None = None,
+        on_result: OnResult = _nobody,
         votes: Votes = nobody_votes,
     ) -> None:
         self._client = client
@@ -89,6 +99,7 @@ class HealthMonitor:
         self._rng = rng
         self._metrics = HealthMetrics(registry)
         self._on_change = on_change
+        self._on_result = on_result
         self._votes = votes
         self._watched: dict[str, _Watched] = {}
         self._evidence = LaunchEvidence(settings)
@@ -97,8 +108,19 @@ class HealthMonitor:
         self._reviews: asyncio.Task[None] | None = None
         self._turns = asyncio.Semaphore(MOST_PROBES_AT_ONCE)
 
-    def watch(self, name: str, url: str, *, is_draining: bool = False) -> None:
-        """Probe the member at `url` from now on; another address than before starts anew."""
+    def watch(
+        self,
+        name: str,
+        url: str,
+        *,
+        is_draining: bool = False,
+        answer_seconds: float | None = None,
+    ) -> None:
+        """Probe the member at `url` from now on; another address than before starts anew.
+
+        `answer_seconds` is how long it may take to answer once it is connected to, if that is
+        longer than usual.
+        """
         known = self._watched.get(name)
         if known is not None and known.url == url:
             self.set_draining(name, is_draining)
@@ -106,7 +128,8 @@ class HealthMonitor:
         self.forget(name)
         now = self._clock()
         health = observe_drain(Health(probed_since=now), is_draining, now=now)
-        watched = _Watched(name, url, health)
+        usual_seconds = self._settings.probe_timeout_seconds
+        watched = _Watched(name, url, health, max(usual_seconds, answer_seconds or 0.0))
         self._watched[name] = watched
         self._evidence.watch(name)
         self._metrics.write(name, health)
@@ -187,6 +210,7 @@ class HealthMonitor:
     async def _probe(self, watched: _Watched) -> None:
         result = await self._ask(watched)
         watched.last = result
+        self._on_result(watched.name, result)
         self._metrics.count_probe(watched.name, result)
         health = observe_probe(
             watched.health,
@@ -199,11 +223,15 @@ class HealthMonitor:
         self._swap(watched, health, result.reason)
 
     async def _ask(self, watched: _Watched) -> ProbeResult:
-        timeout_seconds = self._settings.probe_timeout_seconds
         try:
             # The client's pool looks at all that wait for each that comes: the line is kept here.
             async with self._turns:
-                return await probe(self._client, watched.url, timeout_seconds=timeout_seconds)
+                return await probe(
+                    self._client,
+                    watched.url,
+                    timeout_seconds=watched.answer_seconds,
+                    connect_seconds=self._settings.probe_timeout_seconds,
+                )
         except Exception:
             # Whatever it is, nobody saw that the member is well, and the watch goes on.
             log.exception("probe_crashed", member=watched.name)

@@ -55,14 +55,22 @@ class _Answer:
     problem: str = ""
 
 
-async def probe(client: httpx.AsyncClient, base_url: str, *, timeout_seconds: float) -> ProbeResult:
+async def probe(
+    client: httpx.AsyncClient,
+    base_url: str,
+    *,
+    timeout_seconds: float,
+    connect_seconds: float | None = None,
+) -> ProbeResult:
     """Probe the member at `base_url`; what a member can do wrong is an answer, not an error.
 
-    Both requests are made at the same time, each with `timeout_seconds` to end.
+    Both requests are made at the same time, each with `timeout_seconds` to end, and less of
+    it, `connect_seconds`, to reach the member.
     """
+    limits = httpx.Timeout(timeout_seconds, connect=connect_seconds or timeout_seconds)
     health, versions = await asyncio.gather(
-        _fetch(client, f"{base_url}/health", timeout_seconds),
-        _fetch(client, f"{base_url}/versions", timeout_seconds),
+        _fetch(client, f"{base_url}/health", timeout_seconds, limits),
+        _fetch(client, f"{base_url}/versions", timeout_seconds, limits),
     )
     reason, checks = judge_health(health.status, health.body, health.problem)
     return ProbeResult(
@@ -96,13 +104,15 @@ def judge_health(
     return ("not_ok" if status == 200 else f"status_{status}"), checks
 
 
-async def _fetch(client: httpx.AsyncClient, url: str, timeout_seconds: float) -> _Answer:
+async def _fetch(
+    client: httpx.AsyncClient, url: str, timeout_seconds: float, limits: httpx.Timeout
+) -> _Answer:
     try:
         # httpx's own limits are per read; this one is for the whole answer.
         async with (
             asyncio.timeout(timeout_seconds),
             client.stream(
-                "GET", url, timeout=timeout_seconds, headers={"Accept": "application/json"}
+                "GET", url, timeout=limits, headers={"Accept": "application/json"}
             ) as response,
         ):
             body = b""

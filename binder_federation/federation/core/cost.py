@@ -53,6 +53,11 @@ class LocalityTier(StrEnum):
         """Whether a launch would start a build."""
         return self is LocalityTier.REBUILD or self is LocalityTier.ABSENT
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the member holds the image, as far as is known."""
+        return self in (LocalityTier.WARM, LocalityTier.NODE, LocalityTier.REGISTRY)
+
 
 class Cost(NamedTuple):
     """The terms of a member's cost, in seconds."""

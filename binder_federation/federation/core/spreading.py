@@ -11,6 +11,7 @@ Copies are made ahead of need, on the next members by rendezvous rank, so that a
 replicas name the same ones.
 """
 
+from collections.abc import Set
 from math import ceil
 
 from binder_federation.config.federation import HealthSettings
@@ -46,8 +47,12 @@ def plan_copies(
     session_seconds: float,
     now: float,
     settings: HealthSettings,
+    unable: Set[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """The members that should get the image now, best first; none when it is spread enough."""
+    """The members that should get the image now, best first; none when it is spread enough.
+
+    `unable` are members that cannot be asked for an image alone.
+    """
     wanted = count_members_wanted(
         fleet, arrivals_per_second=arrivals_per_second, session_seconds=session_seconds
     )
@@ -57,7 +62,7 @@ def plan_copies(
     missing = min(wanted - (len(members) - len(without)), MOST_COPIES_AT_ONCE)
     if missing <= 0 or all(tier.needs_build for tier in tiers.values()):
         return ()  # with no copy at all, its first launch makes the first one
-    ranked = rank_members(without, image.affinity_key)
+    ranked = rank_members([m for m in without if m.name not in unable], image.affinity_key)
     # Pulling is less work than building; by rank among equals (the sort is stable).
     ranked.sort(key=lambda member: tiers[member.name].needs_build)
     return tuple(member.name for member in ranked[:missing])

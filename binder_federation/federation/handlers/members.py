@@ -66,6 +66,7 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
     load = context.reports.load(member.name, now=now)
     return {
         "name": member.name,
+        "kind": member.kind.value,
         "url": member.url,
         "state": _state(context, member, health),
         "reason": health.reason,
@@ -74,9 +75,18 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
         "effective_weight": round(context.fleet.effective_weight(member, now=now), 3),
         "load": asdict(load) if load else None,
         "images": await context.shared.store.image_count(member.name),
-        "checks": [check.model_dump() for check in context.reports.checks(member.name, now=now)],
+        "checks": _checks(context, member, now),
         "incompatibility": context.reports.incompatibility(member.name) or None,
     }
+
+
+def _checks(context: FederationContext, member: Member, now: float) -> list[dict[str, Any]]:
+    """What the member says of itself: in its reports, or a BinderHub in its `/health`."""
+    if not member.is_binderhub:
+        return [check.model_dump() for check in context.reports.checks(member.name, now=now)]
+    result = context.monitor.last_result(member.name)
+    checks = result.checks if result else ()
+    return [{"service": check.service, "ok": check.ok, "message": ""} for check in checks]
 
 
 def _state(context: FederationContext, member: Member, health: Health) -> str:
