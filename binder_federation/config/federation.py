@@ -12,6 +12,7 @@ from binder_federation.config.launch_events import FederationLaunchEventSettings
 from binder_federation.config.limits import Cidr, ForwardedHeaders, TokenSettings
 from binder_federation.config.pages import PageSettings
 from binder_federation.config.policy import PolicySettings
+from binder_federation.config.prebuild import PrebuildSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -239,6 +240,7 @@ class FederationSettings(BaseSettings):
     estimates: EstimateSettings = EstimateSettings()
     copies: CopySettings = CopySettings()
     launch: LaunchSettings = LaunchSettings()
+    builds: PrebuildSettings = PrebuildSettings()
     launch_events: FederationLaunchEventSettings = FederationLaunchEventSettings()
     admin: AdminSettings = AdminSettings()
     cors: CorsSettings = CorsSettings()

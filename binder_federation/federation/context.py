@@ -30,6 +30,8 @@ from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
+from binder_federation.federation.prebuild import Prebuilds
+from binder_federation.federation.prebuild_records import make_prebuild_records
 from binder_federation.federation.preparing import Preparing
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
@@ -57,6 +59,7 @@ class FederationContext:
     resolver: Resolver
     placing: Placing
     copies: Copies
+    prebuilds: Prebuilds
     launches: Launches
     ended_launches: EndedLaunches
     metrics: FederationMetrics
@@ -197,6 +200,17 @@ def _wire(
         tasks=tasks,
         clock=clock,
     )
+    prebuilds = Prebuilds(
+        resolver=resolver,
+        fleet=fleet,
+        placing=placing,
+        preparing=preparing,
+        records=make_prebuild_records(shared.redis),
+        settings=settings.builds,
+        deadline_seconds=settings.launch.deadline_seconds,
+        tasks=tasks,
+        clock=clock,
+    )
     dispatcher = Dispatcher(
         resolver=resolver,
         placing=placing,
@@ -222,6 +236,7 @@ def _wire(
         shared=shared,
         fleet=fleet,
         copies=copies,
+        prebuilds=prebuilds,
         resolver=resolver,
         placing=placing,
         launches=Launches(

@@ -104,12 +104,21 @@ class Placing:
             decision = decide(exclude=tried)
         return decision
 
-    async def preview(self, resolved: ResolvedSpec) -> Preview:
+    async def preview(
+        self, resolved: ResolvedSpec, *, exclude: frozenset[str] = frozenset()
+    ) -> Preview:
         """The decision that a launch would get now; nothing is recorded or counted."""
         now = self._clock()
         image = await self._fleet.image(resolved, now=now)
         fleet = self._fleet.snapshot(now=now)
-        decision = choose(fleet, image, now=now, rng=self._rng, settings=self._health_settings)
+        decision = choose(
+            fleet,
+            image,
+            now=now,
+            rng=self._rng,
+            exclude=exclude,
+            settings=self._health_settings,
+        )
         return Preview(fleet, image, decision, now)
 
     def member(self, name: str) -> Member:

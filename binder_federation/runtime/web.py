@@ -85,6 +85,7 @@ def raw_path_after(request: web.Request, prefix: str) -> str:
     return request.raw_path.partition("?")[0].removeprefix(prefix)
 
 
-def json_ok(body: Any, **kwargs: Any) -> web.Response:
-    """A JSON answer that no cache keeps."""
-    return web.json_response(body, headers={"Cache-Control": "no-store"}, **kwargs)
+def json_ok(body: Any, *, location: str = "", **kwargs: Any) -> web.Response:
+    """A JSON answer that no cache keeps; `location` is the address of what was made."""
+    headers = {"Cache-Control": "no-store", **({"Location": location} if location else {})}
+    return web.json_response(body, headers=headers, **kwargs)

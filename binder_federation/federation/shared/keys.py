@@ -112,6 +112,10 @@ class Keys:
         """A stream of a launch's events. The braces keep it where the launch's hash is."""
         return f"{self.launch(launch_id)}:events"
 
+    def prebuild(self, prebuild_id: str) -> str:
+        """A pre-build, as the replica that runs it last told."""
+        return f"{self._root}prebuild:{prebuild_id}"
+
     def claim(self, work: str) -> str:
         """A replica does this part of some work; the others need not."""
         return f"{self._root}claim:{work}"
