@@ -96,6 +96,10 @@ class Admission:
             raise
         return standing is TokenStanding.VALID
 
+    def entry(self, request: web.Request, wanted: LaunchRequest) -> "Entry":
+        """The admission of one launch, to be taken when it turns out that it begins."""
+        return Entry(self, request, wanted)
+
     async def admit(
         self, request: web.Request, wanted: LaunchRequest, *, is_counted: bool = True
     ) -> None:
@@ -144,6 +148,22 @@ class Admission:
             peer=request.remote,
             advice="visitors behind it count as one: name it in trusted_proxies if it is yours",
         )
+
+
+class Entry:
+    """Admits one launch, once however often it is taken."""
+
+    def __init__(self, admission: Admission, request: web.Request, wanted: LaunchRequest) -> None:
+        self._admission = admission
+        self._request = request
+        self._wanted = wanted
+        self._is_taken = False
+
+    async def take(self) -> None:
+        """Let the launch begin, or raise why not."""
+        if not self._is_taken:
+            self._is_taken = True
+            await self._admission.admit(self._request, self._wanted)
 
 
 async def add_limit_headers(request: web.Request, response: web.StreamResponse) -> None:

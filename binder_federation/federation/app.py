@@ -77,7 +77,10 @@ def _add_pages(app: web.Application, context: FederationContext, *, redirects: b
         patience_seconds=REDIRECT_PATIENCE_SECONDS if redirects else PATIENCE_SECONDS,
     )
     add_page_routes(
-        app, pages=pages, connect_to=member_origins(context.roster) if redirects else ()
+        app,
+        pages=pages,
+        connect_to=member_origins(context.roster) if redirects else (),
+        sign=lambda raw_path, request: context.admission.page_token(request, raw_path),
     )
 
 

@@ -16,6 +16,7 @@ from binder_federation.binder.launch_events.log import LaunchEventLog, open_laun
 from binder_federation.binder.providers import ProviderMetrics, Repositories, make_providers
 from binder_federation.binder.resolver import Resolver
 from binder_federation.config.federation import FederationSettings
+from binder_federation.federation.admission import Admission
 from binder_federation.federation.arrivals import Arrivals
 from binder_federation.federation.copies import Copies
 from binder_federation.federation.decisions import Decisions
@@ -27,6 +28,7 @@ from binder_federation.federation.launches import Launches
 from binder_federation.federation.learned import Learned
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.member_stream import MemberStreams
+from binder_federation.federation.limits.wiring import Limits, hear_report, make_limits
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
@@ -59,6 +61,8 @@ class FederationContext:
     resolver: Resolver
     placing: Placing
     copies: Copies
+    limits: Limits
+    admission: Admission
     prebuilds: Prebuilds
     launches: Launches
     ended_launches: EndedLaunches
@@ -136,14 +140,24 @@ def _wire(
         make_providers(settings.providers, clients.provider, metrics=ProviderMetrics.make(registry))
     )
     reports = Reports(
+    limits = make_limits(
+        settings, repositories=repositories, redis=shared.redis, registry=registry, clock=clock
+    )
         store=shared.store,
         session_seconds=settings.estimates.session_seconds,
         tell_others=shared.last_reports.publish,
         on_change=lambda member: fleet.changed(member),
         on_load_change=lambda member: fleet.load_changed(member),
     )
+        on_report=lambda report, now: hear_report(report, limits.sessions, decisions, now=now),
     arrivals = Arrivals()
-    decisions = Decisions(bus=shared.bus, reports=reports, arrivals=arrivals)
+    decisions = Decisions(
+        bus=shared.bus,
+        reports=reports,
+        arrivals=arrivals,
+        sessions=limits.sessions,
+        builds=limits.builds,
+    )
     learned = Learned(settings=settings.estimates)
     monitor = HealthMonitor(
         client=clients.prober,
@@ -184,6 +198,7 @@ def _wire(
         rng=rng,
     )
     streams = MemberStreams(
+        quotas=limits.quotas,
         session=clients.members,
         connect_seconds=settings.launch.connect_seconds,
         silence_seconds=settings.launch.silence_seconds,
@@ -238,6 +253,8 @@ def _wire(
         copies=copies,
         prebuilds=prebuilds,
         resolver=resolver,
+        limits=limits,
+        admission=limits.admission,
         placing=placing,
         launches=Launches(
             runner=dispatcher,

@@ -7,7 +7,7 @@ caused at a member goes on there. A replica that stops leaves its launches to th
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -86,15 +86,24 @@ class Launches:
         """Start a launch. Raises `Busy` when there are too many."""
         return self._start(self._make(new_launch_id(), request))
 
-    async def resume(self, seen: EventId, request: LaunchRequest) -> Launch | None:
+    async def resume(
+        self,
+        seen: EventId,
+        request: LaunchRequest,
+        *,
+        before_begin: Callable[[], Awaitable[None]] | None = None,
+    ) -> Launch | None:
         """The launch of which somebody has seen the event `seen`, wherever it was begun.
 
         One that nobody knows any more is begun again from there, under its own id. None
-        when it is not what `request` asks for. Raises `Busy`.
+        when it is not what `request` asks for. Raises `Busy`, and what `before_begin` raises,
+        which is awaited before one that nobody knows is begun.
         """
         launch = self.find(seen.launch)
         if launch is None:
             kept = await self._fetch(seen.launch)
+            if kept is None and before_begin is not None and self.find(seen.launch) is None:
+                await before_begin()
             # Not before now: somebody else may have come for it while that was awaited.
             launch = self.find(seen.launch) or self._resume(seen, request, kept)
         if launch.request.path != request.path:

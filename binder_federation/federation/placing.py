@@ -20,8 +20,10 @@ from binder_federation.federation.core.snapshot import Fleet, ImageView
 from binder_federation.federation.fleet import FleetView
 from binder_federation.federation.launch_request import LaunchRequest, audience
 from binder_federation.federation.lessons import Lessons
+from binder_federation.federation.limits.quotas import Quotas
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.roster import Member, Roster
+from binder_federation.runtime.errors import ServiceError
 
 MOST_DECISIONS = 3
 """For one attempt, when other replicas begin to build the same image meanwhile."""
@@ -51,6 +53,7 @@ class Placing:
         health_settings: HealthSettings,
         clock: Callable[[], float],
         rng: random.Random,
+        quotas: Quotas | None = None,
     ) -> None:
         self._roster = roster
         self._repositories = repositories
@@ -60,6 +63,7 @@ class Placing:
         self._health_settings = health_settings
         self._clock = clock
         self._rng = rng
+        self._quotas = quotas
 
     async def place(
         self,
@@ -70,20 +74,38 @@ class Placing:
     ) -> Decision:
         """Choose a member and record the decision before anybody else decides.
 
-        `tried` are the members that failed this launch already.
+        `tried` are the members that failed this launch already. Raises `QuotaExceeded` or
+        `BuildQuotaExceeded` when the federation's own quotas are reached.
         """
         now = self._clock()
+        self._check_quota(request)
         image = await self._fleet.image(resolved, now=now)
         for _ in range(MOST_DECISIONS):
             decision = self._decide(request, image, tried=tried, now=now)
+            self._check_build(decision, image)
             lease = await self._lessons.lease(decision, image, now=now)
             if lease is None:
                 break
             image = image._replace(building_since={lease.member: lease.since})
-        if decision.member is not None:
-            self._lessons.sent(resolved, decision.member, now=now)
+        try:  # again: others may have come while this one waited
+            self._check_quota(request)
+            self._check_build(decision, image)
+        except ServiceError:
+            await self._lessons.not_sent(resolved, decision)
+            raise
+        # No await between the check and this.
+        self._lessons.sent(resolved, decision, now=now, is_session=not request.is_build_only)
         self._metrics.count_decision(decision)
         return decision
+
+    def _check_quota(self, request: LaunchRequest) -> None:
+        if self._quotas is not None and not request.is_build_only:
+            self._quotas.check(request.spec.affinity_key)
+
+    def _check_build(self, decision: Decision, image: ImageView) -> None:
+        chosen = decision.chosen
+        if self._quotas is not None and chosen is not None and chosen.tier.needs_build:
+            self._quotas.check_build(image.affinity_key, image.key)
 
     def _decide(
         self, request: LaunchRequest, image: ImageView, *, tried: frozenset[str], now: float

@@ -49,7 +49,8 @@ async def check(request: web.Request) -> web.StreamResponse:
     """`HEAD`: whether a `GET` would launch; nothing is launched."""
     try:
         _check_accepts_stream(request)
-        _read(request.app[CONTEXT], request)
+        context = request.app[CONTEXT]
+        await context.admission.admit(request, _read(context, request), is_counted=False)
     except ServiceError as error:
         return await _refuse(request, error)
     return web.Response(headers=STREAM_HEADERS)
@@ -63,7 +64,9 @@ async def build(request: web.Request) -> web.StreamResponse:
         if not (is_redirect and wants_address(request)):
             _check_accepts_stream(request)
         if is_redirect:
-            return await redirect(context, _read(context, request), request)
+            wanted = _read(context, request)
+            await context.admission.admit(request, wanted)
+            return await redirect(context, wanted, request)
         launch, seen = await _launch(context, request)
         if launch.log.is_finished and seen >= launch.log.last_number:
             return web.Response(status=204)
@@ -83,30 +86,40 @@ def _check_accepts_stream(request: web.Request) -> None:
 
 async def _launch(context: FederationContext, request: web.Request) -> tuple[Launch, int]:
     """The launch that is asked for, and the number of the last event that was seen of it."""
-    wanted = _read(context, request)
     given = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
     seen = parse_event_id(given)
-    launch = await context.launches.resume(seen, wanted) if seen is not None else None
+    wanted = _read(context, request, is_resumed=seen is not None)
+    entry = context.admission.entry(request, wanted)
+    launch = None
+    if seen is not None:
+        # Whoever names a launch that nobody knows begins one.
+        launch = await context.launches.resume(seen, wanted, before_begin=entry.take)
     if seen is None or launch is None:
+        await entry.take()
         return context.launches.begin(wanted), 0
     return launch, launch.first_unseen(seen) - 1
 
 
-def _read(context: FederationContext, request: web.Request) -> LaunchRequest:
+def _read(
+    context: FederationContext, request: web.Request, *, is_resumed: bool = False
+) -> LaunchRequest:
+    """What is asked for, once no ban and no wrong token stands against it."""
     raw_path = raw_path_after(request, "/build/")
     spec = context.repositories.parse(raw_path)
+    admission, address = context.admission, client_address(request)
+    admission.check_bans(address, spec)
     _, raw_spec = split_path(raw_path)
     query = request.query if "?" in request.raw_path else NO_QUERY
     avoid = query.get("avoid", "")
     return LaunchRequest(
         spec=spec,
         raw_spec=raw_spec,
-        client_address=client_address(request),
+        client_address=address,
         launch_host=public_url(request, context.settings.public_url),
         origin=request.headers.get("Origin", ""),
         avoid=frozenset(unquote(name) for name in avoid.split(",") if name),
         is_build_only=query.get("build_only", "").lower() == "true",
-        has_build_token="build_token" in query,
+        has_build_token=admission.has_token(request, spec, is_resumed=is_resumed),
         request_origin=request.headers.get("Origin", request.headers.get("Sec-Fetch-Site", "")),
         prefer=query.get("prefer", "")[:MEMBER_NAME_LENGTH],
     )

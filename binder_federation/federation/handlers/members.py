@@ -49,7 +49,10 @@ async def take_report(request: web.Request) -> web.Response:
     context.metrics.reports.labels(member.name).inc()
     if not context.monitor.health(member.name).state.is_well:
         context.monitor.probe_soon(member.name)  # it lives: do not wait for the next turn
-    return json_ok(reply.model_dump())
+    policy = context.limits.policy.for_members
+    if report.policy_digest is not None and report.policy_digest != policy.digest:
+        reply = reply.model_copy(update={"policy": policy})
+    return json_ok(reply.model_dump(exclude_none=True))
 
 
 def _parse(body: bytes) -> Report:

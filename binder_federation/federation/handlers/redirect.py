@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from binder_federation.federation.admission import limit_headers
 from binder_federation.federation.context import FederationContext
 from binder_federation.federation.handlers.quick_redirect import QuickRedirect
 from binder_federation.federation.launch_request import LaunchRequest, audience
@@ -42,6 +43,7 @@ async def redirect(
         return json_ok({"member": member, "url": url})
     member, url = await _place(context, launch, launch_id="")
     headers = request.app[CORS].answer_headers(request.headers.get(hdrs.ORIGIN))
+    headers.update(limit_headers(request))
     if sticky := _sticky_cookie(context, launch, member):
         headers[hdrs.SET_COOKIE] = sticky
     return QuickRedirect(url, now=context.clock(), headers=headers)

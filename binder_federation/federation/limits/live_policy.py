@@ -36,6 +36,10 @@ class LivePolicy:
     def __init__(self, settings: PolicySettings) -> None:
         self.current = compile_policy(settings)
 
+    def get(self) -> Policy:
+        """The same, for those who ask again each time."""
+        return self.current
+
     def replace(self, settings: PolicySettings) -> None:
         """Another policy from now on."""
         self.current = compile_policy(settings)

@@ -55,7 +55,7 @@ async def test_two_replicas_count_the_same() -> None:
     here.wire.hear = lambda body: there.decisions.hear(body, now=NOW)
     for _ in range(3):
         here.decisions.sent("alpha", RESOLVED, now=NOW)
-    here.decisions.gone("alpha")
+    here.decisions.gone("alpha", RESOLVED)
     assert (here.used(), there.used()) == (2, 2)
     key = RESOLVED.image_key
     assert here.arrivals.per_second(key, now=NOW) == there.arrivals.per_second(key, now=NOW) > 0
