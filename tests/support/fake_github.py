@@ -60,8 +60,8 @@ class FakeGitHub(FakeForge):
 
     def answer(self, request: web.Request) -> web.Response:
         """Commits, repositories, gists."""
-        parts = request.raw_path.partition("?")[0].split("/")[1:]
-        match parts:
+        path = request.raw_path.partition("?")[0].removeprefix(self.api_path)
+        match path.split("/")[1:]:
             case ["gists", gist_id]:
                 return self._gist(request, gist_id)
             case ["repos", owner, name, *rest]:
@@ -126,7 +126,7 @@ class FakeGitHub(FakeForge):
     def _moved(self, name: str, request: web.Request) -> web.Response:
         new = self.renamed[name]
         base = new if "://" in new else f"{self.api_url}/repos/{new}"
-        location = base + request.raw_path.removeprefix(f"/repos/{name}")
+        location = base + request.raw_path.removeprefix(f"{self.api_path}/repos/{name}")
         body = {"message": "Moved Permanently", "url": location, "documentation_url": _DOCS}
         return web.json_response(body, status=301, headers={"Location": location})
 

@@ -86,9 +86,9 @@ class BitbucketProvider:
 def _login(settings: BitbucketSettings) -> Login | None:
     """Names that stand for a token: https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/"""
     if settings.token is not None:
-        return "x-token-auth", settings.token.get_secret_value()
+        return Login("x-token-auth", settings.token.get_secret_value())
     if settings.username and settings.app_password is not None:
         is_api_token = "@" in settings.username
         user = "x-bitbucket-api-token-auth" if is_api_token else settings.username
-        return user, settings.app_password.get_secret_value()
+        return Login(user, settings.app_password.get_secret_value())
     return None

@@ -6,12 +6,18 @@ environment, where no list of processes shows it, and only to that host.
 """
 
 import base64
+from dataclasses import dataclass, field
 
 from binder_federation.binder.providers.base import GitSource
 from binder_federation.binder.providers.git_environment import PROXY_VARIABLES, inherited
 
-Login = tuple[str, str]
-"""User and password, or what stands for them."""
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """User and password, or what stands for them."""
+
+    user: str
+    password: str = field(repr=False)
 
 
 def hosted_source(url: str, *, host_url: str, login: Login | None) -> GitSource:
@@ -28,7 +34,7 @@ def hosted_source(url: str, *, host_url: str, login: Login | None) -> GitSource:
 
 def _header_environment(host_url: str, login: Login) -> dict[str, str]:
     """A git setting through the environment: https://git-scm.com/docs/git-config#ENVIRONMENT"""
-    basic = base64.b64encode(":".join(login).encode()).decode()
+    basic = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
     return {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"http.{host_url}/.extraheader",

@@ -101,7 +101,7 @@ def github_login(settings: GitHubSettings) -> Login | None:
     """Who we are to GitHub's git servers."""
     if settings.token is None:
         return None
-    return "x-access-token", settings.token.get_secret_value()
+    return Login("x-access-token", settings.token.get_secret_value())
 
 
 def _three_parts(raw_spec: str) -> tuple[str, str, str]:

@@ -90,7 +90,7 @@ class GitLabProvider:
 def _login(settings: GitLabSettings) -> Login | None:
     """A user's name stands there for form's sake; OAuth wants this one."""
     if settings.private_token is not None:
-        return "binderhub", settings.private_token.get_secret_value()
+        return Login("binderhub", settings.private_token.get_secret_value())
     if settings.access_token is not None:
-        return "oauth2", settings.access_token.get_secret_value()
+        return Login("oauth2", settings.access_token.get_secret_value())
     return None

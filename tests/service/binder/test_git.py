@@ -9,6 +9,7 @@ import pytest
 from binder_federation.binder.errors import SpecBanned
 from binder_federation.binder.providers import make_providers
 from binder_federation.binder.providers.base import (
+    GitSource,
     Missing,
     RepoProvider,
     Resolved,
@@ -197,6 +198,7 @@ async def test_the_source_is_cloned(
 ) -> None:
     git_server.redirect("/team/old", f"{git_server.url}/team/a")
     source = await git.source(at(git_server, "main", "team/old"))
+    assert isinstance(source, GitSource)
     target = tmp_path / "clone"
     arguments = ["clone", "-q", source.url, str(target)]
     result = await run_git(arguments, source=source, deadline_seconds=20)
