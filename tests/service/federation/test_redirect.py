@@ -102,6 +102,30 @@ async def test_a_decision_is_counted_as_a_launch_sent_there(redirecting: Federat
     assert "binderfed_decisions_total" in metrics
 
 
+async def test_who_asks_where_to_go_is_told_and_can_come_again(
+    redirecting: FederationServer, alpha: FakeMember, beta: FakeMember
+) -> None:
+    asked = {"Accept": "application/json", "Cookie": "binderfed-member=beta"}
+    answer = await redirecting.client.get(f"/build/{PATH}", headers=asked)
+
+    place = answer.json()
+    where = urlsplit(place["url"])
+    token = parse_qs(where.query)["build_token"][0]
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store", "no cache may keep a token"
+    assert place["member"] == "beta"
+    assert f"{where.scheme}://{where.netloc}" == beta.url
+    assert verify_build_token(CREDENTIAL, token, audience=PATH).launch, "so that it can be resumed"
+    assert "Set-Cookie" not in answer.headers, "it knows the member"
+
+
+async def test_in_stream_mode_there_is_no_address_to_tell(federation: FederationServer) -> None:
+    answer = await federation.client.get(f"/build/{PATH}", headers={"Accept": "application/json"})
+
+    assert answer.status_code == 400
+    assert "event stream" in answer.json()["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [("gh/owner", 400, "invalid_spec"), ("nosuch/owner/name/HEAD", 400, "invalid_spec")],

@@ -12,6 +12,7 @@ import { CONNECTION_LOST, NO_ANSWER, describeFailure } from "./failure.js";
 import { recallMember, rememberMember } from "./last-member.js";
 import { LaunchStream } from "./launch-stream.js";
 import { LaunchView } from "./launch-view.js";
+import { MemberStream } from "./member-stream.js";
 import { Progress } from "./progress.js";
 import { serverUrl } from "./server-url.js";
 import { TabState } from "./tab-state.js";
@@ -67,24 +68,32 @@ function start(lastEventId = "") {
   clearInterval(ticker);
   ticker = setInterval(tick, TICK_MS);
   tick();
-  stream = new LaunchStream(buildUrl(), lastEventId, {
+  stream = follow(lastEventId, {
     onEvent,
     onInterrupted: () => view.showConnection("Connection lost, reconnecting …"),
     onUnanswered: (times) => view.showConnection(`No answer yet, asking again (${times}) …`),
     onResumed: () => view.showConnection(""),
     onGone: () => fail(CONNECTION_LOST),
     onSilent: () => fail(NO_ANSWER),
-  }, config.patienceSeconds * 1000);
+  });
+}
+
+/** The federation's stream, or in redirect mode the member's. */
+function follow(lastEventId, handlers) {
+  const patienceMs = config.patienceSeconds * 1000;
+  if (config.redirects) return new MemberStream(buildUrl, handlers, patienceMs);
+  return new LaunchStream(buildUrl(), lastEventId, handlers, patienceMs);
 }
 
 /** The page's own query goes along, for the session is told which link it came from. */
-function buildUrl() {
+function buildUrl(failed = []) {
   const query = new URLSearchParams(location.search);
   query.delete("avoid");
   query.delete("prefer");
   const before = recallMember(config.buildPath);
-  if (before && !avoided.has(before)) query.set("prefer", before);
-  if (avoided.size > 0) query.set("avoid", [...avoided].join(","));
+  const unwanted = new Set([...avoided, ...failed]);
+  if (before && !unwanted.has(before)) query.set("prefer", before);
+  if (unwanted.size > 0) query.set("avoid", [...unwanted].join(","));
   const text = query.toString();
   return text ? `${config.buildPath}?${text}` : config.buildPath;
 }
