@@ -27,8 +27,8 @@ from binder_federation.federation.launch_records.opening import make_launch_reco
 from binder_federation.federation.launches import Launches
 from binder_federation.federation.learned import Learned
 from binder_federation.federation.lessons import Lessons
-from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.limits.wiring import Limits, hear_report, make_limits
+from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
@@ -60,9 +60,9 @@ class FederationContext:
     fleet: FleetView
     resolver: Resolver
     placing: Placing
-    copies: Copies
     limits: Limits
     admission: Admission
+    copies: Copies
     prebuilds: Prebuilds
     launches: Launches
     ended_launches: EndedLaunches
@@ -139,17 +139,17 @@ def _wire(
     repositories = Repositories(
         make_providers(settings.providers, clients.provider, metrics=ProviderMetrics.make(registry))
     )
-    reports = Reports(
     limits = make_limits(
         settings, repositories=repositories, redis=shared.redis, registry=registry, clock=clock
     )
+    reports = Reports(
         store=shared.store,
         session_seconds=settings.estimates.session_seconds,
         tell_others=shared.last_reports.publish,
         on_change=lambda member: fleet.changed(member),
         on_load_change=lambda member: fleet.load_changed(member),
-    )
         on_report=lambda report, now: hear_report(report, limits.sessions, decisions, now=now),
+    )
     arrivals = Arrivals()
     decisions = Decisions(
         bus=shared.bus,
@@ -196,9 +196,9 @@ def _wire(
         health_settings=settings.health,
         clock=clock,
         rng=rng,
+        quotas=limits.quotas,
     )
     streams = MemberStreams(
-        quotas=limits.quotas,
         session=clients.members,
         connect_seconds=settings.launch.connect_seconds,
         silence_seconds=settings.launch.silence_seconds,
@@ -250,11 +250,11 @@ def _wire(
         reports=reports,
         shared=shared,
         fleet=fleet,
+        limits=limits,
+        admission=limits.admission,
         copies=copies,
         prebuilds=prebuilds,
         resolver=resolver,
-        limits=limits,
-        admission=limits.admission,
         placing=placing,
         launches=Launches(
             runner=dispatcher,
