@@ -71,17 +71,21 @@ class Prebuilds:
         self._known: dict[str, Prebuild] = {}
         self._room = asyncio.Semaphore(settings.most_at_once)
 
+    @property
+    def under_way(self) -> int:
+        """Pre-builds of this replica that have not ended."""
+        return sum(each.ended_at is None for each in self._known.values())
+
     async def begin(self, request: LaunchRequest, wanted: Wanted) -> dict[str, Any]:
         """Have the image made; the pre-build as JSON. Raises `TooManyBuilds`.
 
         `wanted` names members of the roster, or is `all` or `one`.
         """
         path = f"{request.spec.provider}/{request.raw_spec}"
-        under_way = [each for each in self._known.values() if each.ended_at is None]
-        for each in under_way:
-            if (each.path, each.wanted) == (path, wanted):
+        for each in self._known.values():
+            if each.ended_at is None and (each.path, each.wanted) == (path, wanted):
                 return self._tell(each)
-        if len(under_way) >= self._settings.most_under_way:
+        if self.under_way >= self._settings.most_under_way:
             raise TooManyBuilds("Very many images are being made.", retry_after_seconds=60)
         prebuild = Prebuild(secrets.token_urlsafe(12), path, wanted, began_at=self._clock())
         self._known[prebuild.id] = prebuild

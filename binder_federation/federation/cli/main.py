@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from binder_federation import __version__
-from binder_federation.federation.cli import explain, launch, members, serve, simulate, up
+from binder_federation.federation.cli import build, explain, launch, members, serve, simulate, up
 from binder_federation.runtime.errors import ServiceError
 
 EXAMPLES = """\
@@ -14,6 +14,8 @@ first steps:
   binderfed up                                   a federation of two members on this machine
   binderfed launch gh/binder-examples/requirements/HEAD --open
                                                  launch a repository and open it
+  binderfed build gh/owner/repository/HEAD --all-members
+                                                 have its image made ahead of visitors
   binderfed members                              how the members are
   binderfed explain gh/owner/repository/HEAD     where a launch would go, and why
 
@@ -52,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"binderfed {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (up, serve, launch, members, explain, simulate):
+    for module in (up, serve, launch, build, members, explain, simulate):
         module.add_command(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)

@@ -102,16 +102,17 @@ async def test_a_member_that_fails_stops_no_other(
 async def test_members_that_cannot_are_named_with_the_reason(
     federation: FederationServer, alpha: FakeMember, beta: FakeMember
 ) -> None:
-    changes: dict[str, Any]
-    for member, changes in ((alpha, {"draining": True}), (beta, {"load": {"can_build": False}})):
-        load = {"capacity": 1, **changes.pop("load", {})}
+    said: list[tuple[FakeMember, dict[str, Any]]] = [
+        (alpha, {"draining": True, "load": {"capacity": 1}}),
+        (beta, {"load": {"capacity": 1, "can_build": False}}),
+    ]
+    for member, words in said:
         report = {
             "member": member.name,
             "session": "s1",
             "sequence": 0,
             "inventory": "whole",
-            "load": load,
-            **changes,
+            **words,
         }
         headers = {"Authorization": f"Bearer {member.credential}"}
         url = f"/api/members/{member.name}/report"
