@@ -22,6 +22,7 @@ _ALGORITHM = "HS256"
 _quoted = json.encoder.encode_basestring_ascii
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", re.ASCII)
+_REF = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}", re.ASCII)
 _HEADER = b2a_base64(b'{"alg":"HS256","typ":"JWT"}', newline=False).rstrip(b"=")
 
 
@@ -40,12 +41,15 @@ class BuildClaims(NamedTuple):
     """The launch, as this member knows it: who asks again for the same gets the same server."""
     user: str = ""
     """The hub's name of a visitor who is logged in; empty for all others."""
+    resolved_ref: str = ""
+    """What the federation resolved the spec to, where the audience does not say it already: of a
+    DOI, a member is told the version that everybody else was told."""
 
 
 def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
     """A token for `claims` that is valid for `LIFETIME_SECONDS` from `now` (seconds since 1970).
 
-    Raises `InvalidSpec` for a user whose name no hub should be given.
+    Raises `InvalidSpec` for a user whose name no hub should be given, or such a resolved ref.
     """
     issued_at = int(now)
     # By hand (RFC 7515, 3.1): it is on the path of every launch, and jwt.encode takes
@@ -54,7 +58,8 @@ def sign_build_token(key: str, claims: BuildClaims, *, now: float) -> str:
         f'{{"aud":{_quoted(claims.audience)},"iat":{issued_at},"exp":{issued_at + LIFETIME_SECONDS}'
         f',"ip":{_quoted(claims.client_address)},"launch_host":{_quoted(claims.launch_host)}'
         f',"request":{_quoted(claims.request)},"origin":{_quoted(claims.origin)}'
-        f',"launch":{_quoted(claims.launch)}{_user_claim(claims.user)}}}'
+        f',"launch":{_quoted(claims.launch)}{_user_claim(claims.user)}'
+        f"{_ref_claim(claims.resolved_ref)}}}"
     )
     signed = b"%b.%b" % (_HEADER, _base64url(payload.encode("ascii")))
     signature = hmac.digest(_signing_key(key), signed, "sha256")
@@ -84,6 +89,7 @@ def verify_build_token(key: str, token: str, *, audience: str) -> BuildClaims:
         origin=str(payload.get("origin", "")),
         launch=str(payload.get("launch", "")),
         user=_read_user(payload.get("user", "")),
+        resolved_ref=_read_ref(payload.get("ref", "")),
     )
 
 
@@ -101,6 +107,23 @@ def _read_user(claim: object) -> str:
         return ""
     if not isinstance(claim, str) or not _USER.fullmatch(claim):
         raise NotAuthorized("The build token names a user that no hub can have.")
+    return claim
+
+
+def _ref_claim(ref: str) -> str:
+    if not ref:
+        return ""
+    if not _REF.fullmatch(ref):
+        raise InvalidSpec("The provider's version of this is not one that can be passed on.")
+    return f',"ref":{_quoted(ref)}'
+
+
+def _read_ref(claim: object) -> str:
+    """It goes into requests to the provider, so it is looked at again."""
+    if claim == "":
+        return ""
+    if not isinstance(claim, str) or not _REF.fullmatch(claim):
+        raise NotAuthorized("The build token names a version that no provider has.")
     return claim
 
 

@@ -42,7 +42,10 @@ _USUAL_BRANCHES = frozenset({"main", "master"})
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSpec:
-    """A spec and the immutable ref that it stands for. `note` is for the user, or empty."""
+    """A spec and the immutable ref that it stands for. `note` is for the user, or empty.
+
+    The spec's repository may be another than was asked for: the one that it stands for.
+    """
 
     spec: LaunchSpec
     resolved_ref: str
@@ -102,8 +105,8 @@ class Resolver:
             if not isinstance(default.outcome, Missing):
                 answer = _Answer(default.outcome, f"{note} {default.note}".strip())
         match answer.outcome:
-            case Resolved(resolved_ref=resolved_ref):
-                return ResolvedSpec(spec, resolved_ref, answer.note)
+            case Resolved(resolved_ref=resolved_ref, repository=repository):
+                return ResolvedSpec(spec.named(repository), resolved_ref, answer.note)
             case Missing() as missing:
                 raise _not_found(missing)
             case ServiceError() as error:

@@ -44,6 +44,10 @@ class LaunchSpec:
         """The same repository at another ref."""
         return LaunchSpec(self.provider, self.repository, ref)
 
+    def named(self, repository: str) -> "LaunchSpec":
+        """The same with another name of the repository; an empty one changes nothing."""
+        return LaunchSpec(self.provider, repository, self.ref) if repository else self
+
 
 @lru_cache(maxsize=16_384)
 def affinity_key(provider: str, repository: str) -> str:

@@ -108,20 +108,21 @@ class Launches:
         with self._metrics.observe_launch():
             if not request.is_build_only:
                 return await self._observed_launch(request, emit)
-            await self._build_only(await self._resolve(request.raw_path, emit), emit)
+            await self._build_only(await self._resolve(request, emit), emit)
             return None
 
     async def _observed_launch(self, request: LaunchRequest, emit: Emit) -> ServerName:
         with self._ended.observe(
             request.claims, has_token=request.has_token, is_relayed=request.is_relayed
         ) as launch:
-            source = await self._resolve(request.raw_path, emit)
+            source = await self._resolve(request, emit)
             launch.resolved_ref = source.resolved.resolved_ref
             return await self._launch(source, request, emit)
 
-    async def _resolve(self, raw_path: str, emit: Emit) -> _Source:
-        spec = parse_launch_path(self._providers, raw_path)
-        resolved = await self._resolver.resolve(spec)
+    async def _resolve(self, request: LaunchRequest, emit: Emit) -> _Source:
+        spec = parse_launch_path(self._providers, request.raw_path)
+        told = request.claims.resolved_ref
+        resolved = ResolvedSpec(spec, told) if told else await self._resolver.resolve(spec)
         if resolved.note:
             emit(Event(Phase.FETCHING, f"{resolved.note}\n"))
         return _Source(self._providers[spec.provider], resolved)
@@ -179,7 +180,8 @@ class Launches:
         if image is not None:
             await self._images.note_launch(key)
             return image, True
-        plan = BuildPlan(key, spec, resolved_ref, await source.provider.source(spec))
+        content = await source.provider.source(spec, resolved_ref)
+        plan = BuildPlan(key, spec, resolved_ref, content)
         return await self._builds.watch(plan, emit), False
 
 

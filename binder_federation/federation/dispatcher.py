@@ -232,7 +232,7 @@ class Dispatcher:
         member = self._placing.member(name)
         path = self._placing.path(resolved)
         token = self._placing.sign(
-            launch.request, path, member, launch=member_launch_id(launch.id, name)
+            launch.request, resolved, path, member, launch=member_launch_id(launch.id, name)
         )
         query = "?build_only=true" if launch.request.is_build_only else ""
         return URL(f"{member.url}/build/{path}{query}", encoded=True), token

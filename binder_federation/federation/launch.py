@@ -70,7 +70,10 @@ class Launch:
 
     def note_resolved(self, resolved: ResolvedSpec) -> None:
         """What it stands for is known."""
-        self._set(replace(self.state, resolved_ref=resolved.resolved_ref))
+        repository = resolved.spec.repository
+        is_other = repository != self.request.spec.repository
+        state = replace(self.state, resolved_ref=resolved.resolved_ref)
+        self._set(replace(state, repository=repository) if is_other else state)
 
     def note_course(self, course: Course) -> None:
         """It goes to a member. Whoever takes it over must go to the same one."""

@@ -38,11 +38,15 @@ class LaunchState:
     """Empty while it is not resolved."""
     failures: tuple[FailedAttempt, ...] = ()
     course: Course | None = None
+    repository: str = ""
+    """What the repository turned out to be, where that is not what was asked for."""
 
     @property
     def resolved(self) -> ResolvedSpec | None:
         """The spec with its resolved ref."""
-        return ResolvedSpec(self.request.spec, self.resolved_ref) if self.resolved_ref else None
+        if not self.resolved_ref:
+            return None
+        return ResolvedSpec(self.request.spec.named(self.repository), self.resolved_ref)
 
     def corrected(self, member: str) -> "LaunchState":
         """The same launch, last seen at `member`: it has failed where it was before that."""
@@ -62,6 +66,7 @@ class LaunchState:
             "request": {**asdict(self.request), "avoid": sorted(self.request.avoid)},
             "began_at": self.began_at,
             "resolved_ref": self.resolved_ref,
+            "repository": self.repository,
             "failures": [
                 {"member": f.member, "event": f.event.to_json(), "fault": f.fault.value}
                 for f in self.failures
@@ -87,6 +92,7 @@ def _state(body: dict[str, Any]) -> LaunchState:
         request=LaunchRequest(spec=spec, avoid=avoid, **request),
         began_at=float(body["began_at"]),
         resolved_ref=str(body["resolved_ref"]),
+        repository=str(body.get("repository", "")),
         failures=tuple(
             FailedAttempt(f["member"], event_from_json(f["event"]), Fault(f["fault"]))
             for f in body["failures"]

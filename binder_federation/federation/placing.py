@@ -120,7 +120,8 @@ class Placing:
             prefer=request.prefer or None,
             settings=self._health_settings,
         )
-        avoided = request.avoid - tried
+        unable = self._roster.unable_to_prepare() if request.is_build_only else frozenset()
+        avoided = (request.avoid | unable) - tried
         decision = decide(exclude=tried | avoided)
         if decision.member is None and avoided:  # better the member they did not want than none
             decision = decide(exclude=tried)
@@ -154,11 +155,28 @@ class Placing:
         spec = resolved.spec
         return audience(spec.provider, self._repositories.format(spec.at(resolved.resolved_ref)))
 
-    def sign(self, request: LaunchRequest, path: str, member: Member, *, launch: str = "") -> str:
+    def _untold_ref(self, path: str, resolved: ResolvedSpec) -> str:
+        """The resolved ref, where `path` itself does not say it: a DOI may have many versions."""
+        spec = resolved.spec
+        is_told = path != audience(spec.provider, self._repositories.format(spec.at("HEAD")))
+        return "" if is_told else resolved.resolved_ref
+
+    def sign(
+        self,
+        request: LaunchRequest,
+        resolved: ResolvedSpec,
+        path: str,
+        member: Member,
+        *,
+        launch: str = "",
+    ) -> str:
         """The token that lets somebody ask `member` for `path` on behalf of this visitor.
 
         `launch` is what the member calls this launch; without it, it cannot be asked for again.
+        Empty for a BinderHub, which takes no tokens but its own.
         """
+        if member.is_binderhub:
+            return ""
         claims = BuildClaims(
             audience=path,
             client_address=request.client_address,
@@ -166,5 +184,6 @@ class Placing:
             request=request.path,
             origin=request.origin,
             launch=launch,
+            resolved_ref=self._untold_ref(path, resolved),
         )
         return sign_build_token(member.credential, claims, now=self._clock())

@@ -52,7 +52,7 @@ class Preparing:
             raw_spec=path.partition("/")[2],
             is_build_only=True,
         )
-        token = self._placing.sign(request, path, member)
+        token = self._placing.sign(request, resolved, path, member)
         url = URL(f"{member.url}/build/{path}?build_only=true", encoded=True)
         async with aclosing(self._streams.events(name, url, build_token=token)) as events:
             async for event in events:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from binder_federation.binder.providers.bitbucket import BitbucketProvider
 from binder_federation.binder.providers.bitbucket_api import BitbucketApi, make_bitbucket_client
+from binder_federation.binder.providers.ckan import make_ckan
+from binder_federation.binder.providers.dataverse import make_dataverse
+from binder_federation.binder.providers.figshare import make_figshare
 from binder_federation.binder.providers.gist import GistProvider
 from binder_federation.binder.providers.gist_api import GistApi
 from binder_federation.binder.providers.git import GitProvider
@@ -15,7 +18,9 @@ from binder_federation.binder.providers.github import GitHubProvider, github_log
 from binder_federation.binder.providers.github_api import GitHubApi, make_github_client
 from binder_federation.binder.providers.gitlab import GitLabProvider
 from binder_federation.binder.providers.gitlab_api import GitLabApi, make_gitlab_client
+from binder_federation.binder.providers.hydroshare import make_hydroshare
 from binder_federation.binder.providers.parts import ProviderFactory, ProviderParts
+from binder_federation.binder.providers.zenodo import make_zenodo
 
 
 def _gh(parts: ProviderParts) -> GitHubProvider:
@@ -51,4 +56,9 @@ BUILT_IN: Mapping[str, ProviderFactory] = {
     "gl": _gl,
     "bitbucket": _bitbucket,
     "git": _git,
+    "zenodo": make_zenodo,
+    "figshare": make_figshare,
+    "dataverse": make_dataverse,
+    "hydroshare": make_hydroshare,
+    "ckan": make_ckan,
 }

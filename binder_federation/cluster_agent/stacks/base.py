@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import CheckRecord, ImageRecord
-from binder_federation.binder.providers.base import GitSource
+from binder_federation.binder.providers.base import Source
 from binder_federation.binder.spec import ImageKey, LaunchSpec
 from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.runtime.errors import Fault, ServiceError
@@ -33,7 +33,7 @@ class BuildPlan:
     key: ImageKey
     spec: LaunchSpec
     resolved_ref: str
-    source: GitSource
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ async def _place(
     context.ended_launches.redirected(launch, resolved_ref=resolved_ref, member=decision.member)
     member = placing.member(decision.member)
     path = placing.path(resolved)
-    token = placing.sign(launch, path, member, launch=launch_id)
+    token = placing.sign(launch, resolved, path, member, launch=launch_id)
     build_only = "&build_only=true" if launch.is_build_only else ""
     return member.name, f"{member.public_url}/build/{path}?build_token={token}{build_only}"
 

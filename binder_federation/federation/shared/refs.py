@@ -67,8 +67,9 @@ def encode(entry: CachedRef) -> bytes:
     if entry.trouble:
         body["trouble"] = entry.trouble
     match entry.answer:
-        case Resolved(resolved_ref, etag):
+        case Resolved(resolved_ref, etag, repository):
             body |= {"resolved_ref": resolved_ref, "etag": etag}
+            body |= {"repository": repository} if repository else {}
         case Missing(what, message):
             body |= {"what": what, "message": message}
     return json.dumps(body).encode()
@@ -81,7 +82,7 @@ def decode(value: Any) -> CachedRef | None:
     try:
         body = json.loads(value)
         answer: Resolved | Missing = (
-            Resolved(str(body["resolved_ref"]), str(body["etag"]))
+            Resolved(str(body["resolved_ref"]), str(body["etag"]), str(body.get("repository", "")))
             if "resolved_ref" in body
             else Missing(str(body["what"]), str(body["message"]))
         )

@@ -18,13 +18,13 @@ from binder_federation.binder.errors import (
     UnsupportedRepository,
 )
 from binder_federation.binder.events import Phase
-from binder_federation.binder.providers import make_git_access
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Image
 from binder_federation.cluster_agent.stacks.host.tools import find_tool
 from binder_federation.cluster_agent.stacks.local.base_environment import BaseEnvironment
 from binder_federation.cluster_agent.stacks.local.builder import BUILD_MARK, LocalBuilder
 from binder_federation.cluster_agent.stacks.local.folders import ImageFolder, StackFolders
 from binder_federation.cluster_agent.stacks.local.image_record import read_record
+from binder_federation.cluster_agent.stacks.sources.content import ContentFetcher
 from binder_federation.runtime.processes import hold_marked_processes
 from tests.support.eventually import eventually
 from tests.support.git_repositories import make_repository
@@ -40,13 +40,14 @@ class Workshop:
         self.repositories = state_dir.parent / "repositories"
         self.progress = Progress()
         self._base = base
-        self._access = make_git_access(make_settings(state_dir).providers, client)
+        providers = make_settings(state_dir).providers
+        self._content = ContentFetcher(settings=providers, client=client)
 
     async def build(self, plan: BuildPlan, **changes: Any) -> Image:
         arguments: dict[str, Any] = {
             "folders": self.folders,
             "base": self._base,
-            "find_source": self._access.source_for_url,
+            "content": self._content,
             "uv": find_tool("uv"),
             "inherited": os.environ,
             "timeout_seconds": 120.0,

@@ -32,6 +32,9 @@ texts = st.text(max_size=50)
         origin=texts,
         launch=texts,
         user=st.sampled_from(["", "ada", "_Ada.L-1@example.org", "a" * 64]),
+        resolved_ref=st.sampled_from(
+            ["", "103", "9782777.v3", "a-data_set.v1700000000", "f" * 200]
+        ),
     )
 )
 def test_claims_survive(claims: BuildClaims) -> None:
@@ -99,3 +102,18 @@ def test_a_user_is_a_text(user: object) -> None:
     token = jwt.encode(payload, _signing_key(KEY), algorithm="HS256")
     with pytest.raises(NotAuthorized, match="user"):
         verify_build_token(KEY, token, audience=AUDIENCE)
+
+
+@pytest.mark.parametrize("ref", ["a/b", "..", ".a", "a b", "a?", "a%2F", "ä", "a" * 201, "a\n"])
+def test_a_version_that_could_lead_elsewhere_is_refused(ref: str) -> None:
+    with pytest.raises(InvalidSpec, match="version"):
+        sign_build_token(KEY, BuildClaims(AUDIENCE, resolved_ref=ref), now=time.time())
+    payload = {"aud": AUDIENCE, "exp": time.time() + 60, "ref": ref}
+    forged = jwt.encode(payload, _signing_key(KEY), algorithm="HS256")
+    with pytest.raises(NotAuthorized, match="version"):
+        verify_build_token(KEY, forged, audience=AUDIENCE)
+
+
+def test_a_token_says_nothing_of_a_version_that_its_audience_names() -> None:
+    payload = jwt.decode(token_from(0), options={"verify_signature": False})
+    assert "ref" not in payload, "members of before would not know what it is"

@@ -1,4 +1,4 @@
-"""Makes an image: checkout, environment, `postBuild`, and last its record.
+"""Makes an image: content, environment, `postBuild`, and last its record.
 
 Everything happens at the image's final place, which counts as an image only when
 `image.json` is there; whatever goes wrong before, the folder is removed again.
@@ -45,7 +45,7 @@ from binder_federation.cluster_agent.stacks.local.repository_files import (
     read_repository_files,
 )
 from binder_federation.cluster_agent.stacks.local.scripts import make_executable
-from binder_federation.cluster_agent.stacks.sources.checkout import Checkout, FindSource
+from binder_federation.cluster_agent.stacks.sources.content import ContentFetcher
 from binder_federation.runtime.processes import OWNER_MARK, end_marked_processes
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class LocalBuilder:
         *,
         folders: StackFolders,
         base: BaseEnvironment,
-        find_source: FindSource,
+        content: ContentFetcher,
         uv: str,
         inherited: Mapping[str, str],
         timeout_seconds: float,
@@ -72,7 +72,7 @@ class LocalBuilder:
     ) -> None:
         self._folders = folders
         self._base = base
-        self._find_source = find_source
+        self._content = content
         self._uv = uv
         self._inherited = inherited
         self._timeout_seconds = timeout_seconds
@@ -103,8 +103,9 @@ class LocalBuilder:
     ) -> Image:
         marks = {OWNER_MARK: str(self._folders.root), BUILD_MARK: str(image.path)}
         progress.enter(Phase.FETCHING, f"Fetching {plan.spec.repository} at {plan.resolved_ref}")
-        checkout = Checkout(self._find_source, progress.log, marks)
-        await checkout.make(plan.source, plan.resolved_ref, image.content)
+        await self._content.fetch(
+            plan.source, plan.resolved_ref, image.content, on_line=progress.log, marks=marks
+        )
         progress.enter(Phase.BUILDING, "Reading what the repository asks for")
         environment_plan = await asyncio.to_thread(_read_plan, image)
         variables = {

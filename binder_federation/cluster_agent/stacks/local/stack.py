@@ -16,7 +16,6 @@ from typing import IO
 import httpx
 
 from binder_federation.binder.messages import CheckRecord
-from binder_federation.binder.providers import make_git_access
 from binder_federation.cluster_agent.core.server_names import ServerName
 from binder_federation.cluster_agent.stacks.base import (
     Builder,
@@ -39,6 +38,7 @@ from binder_federation.cluster_agent.stacks.local.sweep import (
     sweep_sessions,
 )
 from binder_federation.cluster_agent.stacks.managed_hub.hub import ManagedHub
+from binder_federation.cluster_agent.stacks.sources.content import ContentFetcher
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.processes import OWNER_MARK
@@ -66,7 +66,7 @@ class LocalStack:
         self._builder = LocalBuilder(
             folders=self._folders,
             base=self._base,
-            find_source=make_git_access(settings.providers, self._client).source_for_url,
+            content=ContentFetcher(settings=settings.providers, client=self._client),
             uv=uv,
             inherited=os.environ,
             timeout_seconds=settings.build.timeout_seconds,

@@ -6,12 +6,13 @@ git's credentials; those of the registry are a Docker `config.json` in a folder 
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from binder_federation.binder.providers.base import GitSource
+from binder_federation.binder.providers.base import FileSource, GitSource, RemoteFile, Source
 from binder_federation.config.providers import ProviderSettings
 
 
@@ -20,13 +21,52 @@ class OrderedSource(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["git"] = "git"
     url: str
     config: dict[str, str] = Field(default_factory=dict)
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
 
-    def as_git_source(self) -> GitSource:
-        """The same, as git's callers want it."""
+    def as_source(self) -> Source:
+        """The same, as those who fetch want it."""
         return GitSource(url=self.url, config=self.config, environment=self.environment)
+
+
+class OrderedFiles(BaseModel):
+    """Files to download; see `binder.providers.base.FileSource`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["files"] = "files"
+    url: str
+    files: tuple[RemoteFile, ...]
+    origins: tuple[str, ...] = ()
+    unpack: bool = False
+    notes: tuple[str, ...] = ()
+
+    def as_source(self) -> Source:
+        """The same, as those who fetch want it."""
+        return FileSource(
+            url=self.url,
+            files=self.files,
+            origins=self.origins,
+            unpack=self.unpack,
+            notes=self.notes,
+        )
+
+
+def ordered(source: Source) -> OrderedSource | OrderedFiles:
+    """`source` as an order has it."""
+    match source:
+        case GitSource():
+            return OrderedSource(
+                url=source.url,
+                config=dict(source.config),
+                environment=dict(source.environment),
+            )
+        case FileSource():
+            return OrderedFiles.model_validate(asdict(source))
+        case _:
+            assert_never(source)
 
 
 class BuildOrder(BaseModel):
@@ -37,7 +77,7 @@ class BuildOrder(BaseModel):
     repository: str
     """The affinity key, for messages."""
     resolved_ref: str
-    source: OrderedSource
+    source: OrderedSource | OrderedFiles = Field(discriminator="kind")
     providers: ProviderSettings
     """The rules for submodules' addresses."""
     subdirectory: str = ""

@@ -9,7 +9,7 @@ from binder_federation.cluster_agent.core.image_names import (
     image_tag,
 )
 from binder_federation.cluster_agent.stacks.base import BuildPlan
-from binder_federation.cluster_agent.stacks.repo2docker.order import BuildOrder, OrderedSource
+from binder_federation.cluster_agent.stacks.repo2docker.order import BuildOrder, ordered
 from binder_federation.config.agent import AgentSettings
 
 MEMBER_LABEL = "org.binder-federation.member"
@@ -35,11 +35,7 @@ def make_order(
     return BuildOrder(
         repository=plan.spec.affinity_key,
         resolved_ref=plan.resolved_ref,
-        source=OrderedSource(
-            url=plan.source.url,
-            config=dict(plan.source.config),
-            environment=dict(plan.source.environment),
-        ),
+        source=ordered(plan.source),
         providers=settings.providers,
         reference=reference_of(plan, settings),
         labels={**labels, MEMBER_LABEL: settings.name},

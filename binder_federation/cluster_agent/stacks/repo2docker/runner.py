@@ -2,7 +2,7 @@
 
 `ORDER` is a file as `order.py` has it; what happens is told on the standard output as
 `output.py` has it. The agent runs it on Docker, a pod runs it on Kubernetes. In order:
-our own checkout, repo2docker (`making.py`), the push. Each part has a deadline; at its
+our own checkout or download, repo2docker (`making.py`), the push. Each part has a deadline; at its
 end, and on SIGTERM, everything that was started is ended and the scratch folder (in
 `TMPDIR`) removed. The engine is the one in `DOCKER_HOST`, the registry's login is in
 the `config.json` of `DOCKER_CONFIG`.
@@ -26,7 +26,6 @@ import httpx
 
 from binder_federation.binder.errors import MemberBuildFailed
 from binder_federation.binder.events import Phase
-from binder_federation.binder.providers import make_git_access
 from binder_federation.cluster_agent.registry.credentials.base import RegistryLogin
 from binder_federation.cluster_agent.stacks.host.files import remove_tree
 from binder_federation.cluster_agent.stacks.repo2docker.docker_config import (
@@ -44,7 +43,7 @@ from binder_federation.cluster_agent.stacks.repo2docker.pushing import (
     refuse_root,
     remove_image,
 )
-from binder_federation.cluster_agent.stacks.sources.checkout import Checkout
+from binder_federation.cluster_agent.stacks.sources.content import ContentFetcher
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.processes import end_marked_processes
 
@@ -106,13 +105,13 @@ class Run:
         order = self._order
         self._teller.tell(Phase.FETCHING, f"Fetching {order.repository} at {order.resolved_ref}")
         async with httpx.AsyncClient(timeout=order.providers.timeout_seconds) as client:
-            access = make_git_access(order.providers, client)
-            checkout = Checkout(
-                access.source_for_url,
-                lambda line: self._teller.tell(Phase.FETCHING, line),
-                self._marks,
+            await ContentFetcher(settings=order.providers, client=client).fetch(
+                order.source.as_source(),
+                order.resolved_ref,
+                self._checkout,
+                on_line=lambda line: self._teller.tell(Phase.FETCHING, line),
+                marks=self._marks,
             )
-            await checkout.make(order.source.as_git_source(), order.resolved_ref, self._checkout)
 
     async def _build(self) -> None:
         self._teller.tell(Phase.BUILDING, "Building the image")

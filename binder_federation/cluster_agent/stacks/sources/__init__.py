@@ -1,1 +1,1 @@
-"""Repositories into folders: git, its submodules, and the rules for URLs."""
+"""Repositories into folders: git, its submodules, downloads, and the rules for addresses."""
