@@ -115,3 +115,25 @@ async def test_nothing_but_launching_takes_credentials(federation: FederationSer
     for path in ("/health", "/versions", "/api/members", "/api/admin/explain/gh/o/r/HEAD", "/"):
         answer = await federation.client.get(path, headers=FROM_PAGE)
         assert "Access-Control-Allow-Credentials" not in answer.headers, path
+
+
+@pytest.mark.parametrize("mode", ["stream", "redirect"])
+async def test_limits_and_bans_can_be_read(alpha: FakeMember, mode: str) -> None:
+    one = {"rate_limit": {"launches": 1, "exempt_networks": []}}
+    async with running_federation([alpha], policy=one, launch={"mode": mode}) as federation:
+        page = {"Origin": PAGE}
+        async with federation.client.stream("GET", f"/build/{PATH}", headers=page) as first:
+            assert first.status_code in (200, 307)
+            assert_readable(first)
+            assert first.headers["X-RateLimit-Remaining"] == "0", "pages may know what is left"
+        limited = await federation.client.get(f"/build/{PATH}", headers=page)
+    banned = {"banned_networks": {"127.0.0.0/8": "a test"}}
+    async with running_federation([], policy=banned, launch={"mode": mode}) as federation:
+        refused = await federation.client.get(f"/build/{PATH}", headers=page)
+
+    assert limited.status_code == 429
+    assert_readable(limited)
+    assert int(limited.headers["Retry-After"]) > 0
+    assert "Retry-After" in limited.headers["Access-Control-Expose-Headers"]
+    assert refused.status_code == 403
+    assert_readable(refused)
