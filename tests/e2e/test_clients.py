@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from tests.support.npm_client import NpmClient, install_npm_client
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
+ROOT = Path(__file__).parents[2]
 SHA = "1" * 40
 SPEC = f"gh/owner/repository/{SHA}"
 MODES = ("stream", "redirect")
@@ -141,6 +143,26 @@ async def test_a_page_elsewhere_launches_with_an_event_source(guest: Page, mode:
 
             assert seen["phases"][-1] == "ready", f"{seen}, credentials: {with_credentials}"
             assert (seen["origin"] == federation.url) == (mode == "stream")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_example_page_goes_to_the_server(
+    browser: Browser, page_errors: PageErrors, mode: str
+) -> None:
+    page_errors.allowed += ["404", "ERR_CONNECTION_REFUSED"]  # nothing is at the server's address
+    text = (ROOT / "examples" / "clients" / "launch.html").read_text()
+    async with agents_as_members(mode) as federation:
+        html = text.replace("https://binder.example.org", federation.url)
+        html = html.replace("gh/binder-examples/requirements/HEAD", SPEC)
+        assert federation.url in html
+        assert SPEC in html
+        async with (
+            guest_site(html=html) as url,
+            watched_page(browser, errors=page_errors) as page,
+        ):
+            await page.goto(url)
+            await page.get_by_role("button", name="Launch").click()
+            await page.wait_for_url("http://127.0.0.1:*/user/**/?token=*")
 
 
 @pytest.mark.parametrize("mode", MODES)

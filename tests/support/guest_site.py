@@ -28,9 +28,9 @@ export const EventIterator = exports.EventIterator;
 """What a bundler makes of `event-iterator`, which is no module of a browser's."""
 
 
-def _make_app(packages: Path | None) -> web.Application:
+def _make_app(packages: Path | None, html: str) -> web.Application:
     async def page(_request: web.Request) -> web.Response:
-        return web.Response(text=PAGE, content_type="text/html")
+        return web.Response(text=html, content_type="text/html")
 
     async def package(request: web.Request) -> web.Response:
         assert packages is not None
@@ -52,9 +52,9 @@ def _make_app(packages: Path | None) -> web.Application:
 
 
 @asynccontextmanager
-async def guest_site(packages: Path | None = None) -> AsyncIterator[str]:
+async def guest_site(packages: Path | None = None, *, html: str = PAGE) -> AsyncIterator[str]:
     """The address of its one page; `packages` is a `node_modules`."""
-    server = TestServer(_make_app(packages), host="127.0.0.1")
+    server = TestServer(_make_app(packages, html), host="127.0.0.1")
     await server.start_server(shutdown_timeout=1)
     try:
         yield f"http://localhost:{server.port}/"
