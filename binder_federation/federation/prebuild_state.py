@@ -133,6 +133,7 @@ class Prebuild:
             "wanted": self.wanted if isinstance(self.wanted, str) else list(self.wanted),
             "state": "ended" if outcome else "running",
             "outcome": outcome.value if outcome else None,
+            "ok": outcome is Outcome.READY if outcome else None,
             "resolved_ref": self.resolved_ref,
             "members": [each.to_json() for each in self.members],
             "began_at": round(self.began_at, 3),

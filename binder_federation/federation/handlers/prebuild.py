@@ -6,6 +6,7 @@ read it.
 """
 
 import hmac
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.spec import split_path
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.handlers.admin import check_admin
+from binder_federation.federation.handlers.public_url import client_address
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
@@ -65,8 +67,17 @@ async def begin(request: web.Request) -> web.Response:
     names = wanted.members if isinstance(wanted.members, str) else _names(context, wanted.members)
     raw_path = quote(wanted.spec.strip().strip("/").removeprefix("v2/"), safe=SAFE)
     spec = context.repositories.parse(raw_path)
-    launch = LaunchRequest(spec=spec, raw_spec=split_path(raw_path)[1], is_build_only=True)
-    prebuild = await context.prebuilds.begin(launch, names)
+    launch = LaunchRequest(
+        spec=spec,
+        raw_spec=split_path(raw_path)[1],
+        client_address=client_address(request),
+        is_build_only=True,
+    )
+    context.admission.check_bans(launch.client_address, spec)
+    if who == ANYBODY:
+        await context.admission.admit(request, launch)
+    # What is kept of it tells nothing of who asked.
+    prebuild = await context.prebuilds.begin(replace(launch, client_address=""), names)
     log.info("prebuild_asked_for", prebuild=prebuild["id"], by=who, members=wanted.members)
     return json_ok(prebuild, status=202, location=f"/api/builds/{prebuild['id']}")
 

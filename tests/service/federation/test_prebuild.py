@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from binder_federation.binder.events import Phase
@@ -254,3 +255,26 @@ async def test_any_replica_tells_of_it_and_knows_when_it_is_lost(
         after = (await two.client.get(f"/api/builds/{prebuild['id']}")).json()
 
     assert ended["outcome"] == after["outcome"] == "ready"
+
+
+async def test_bans_and_the_rate_limit_hold_for_anybody(alpha: FakeMember) -> None:
+    policy = {
+        "rate_limit": {"launches": 1},
+        "banned_specs": [{"pattern": "gh/banned/.*", "message": "Not this one."}],
+    }
+    async with running_federation([alpha], policy=policy, builds=TOKENS) as federation:
+
+        async def post(spec: str, headers: dict[str, str]) -> httpx.Response:
+            headers = {**FROM_AFAR, **headers}
+            return await federation.client.post("/api/builds", json={"spec": spec}, headers=headers)
+
+        banned = await post(f"gh/banned/repository/{SHA}", BY_CI)
+        first = await post(SPEC, {})
+        second = await post(SPEC, {})
+        by_ci = [await post(SPEC, BY_CI) for _ in range(3)]
+
+    assert (banned.status_code, banned.json()["message"]) == (403, "Not this one.")
+    assert (first.status_code, second.status_code) == (202, 429)
+    assert "Retry-After" in second.headers
+    assert second.headers["x-ratelimit-remaining"] == "0"
+    assert [answer.status_code for answer in by_ci] == [202] * 3
