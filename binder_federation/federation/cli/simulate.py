@@ -38,7 +38,8 @@ examples:
   binderfed simulate --lose member-2@12d+1h --join fresh@13d
   binderfed simulate --plot result.png --json > result.json
 
-A trace is a CSV file (also .gz) with the columns minute, repository, spec, in time order.
+A trace is a CSV file (also .gz) with the columns minute, repository, spec, in time order; or
+a launch event log, as of mybinder.org's archive (lines of JSON).
 Every policy is tried on the same world: what a build or a session takes is drawn from the
 seed and the thing it belongs to. What is assumed is printed with the result.
 """

@@ -1,7 +1,8 @@
 """A trace: who launched what when, to the minute.
 
 A CSV file (also gzipped) with the columns `minute`, `repository` and `spec`, the last two
-numbers or names that mean nothing here. Lines must be in time order.
+numbers or names that mean nothing here. Lines must be in time order. Or a launch event log
+(`launch_lines.py`).
 """
 
 import csv
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from binder_federation.federation.simulation.launch_lines import read_launch_lines
 from binder_federation.federation.simulation.settings import SimulationError
 
 COLUMNS = ("minute", "repository", "spec")
@@ -81,6 +83,11 @@ def _open(path: Path) -> Iterator[TextIO]:
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, str, str]]:
+    beginning = file.read(1)
+    file.seek(0)
+    if beginning == "{":
+        yield from _launch_lines(path, file)
+        return
     reader = csv.reader(file)
     if tuple(next(reader, ())) != COLUMNS:
         raise SimulationError(f"{path} must begin with the line {','.join(COLUMNS)}.")
@@ -92,3 +99,12 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, str, str]]:
             raise SimulationError(
                 f"{path}, line {number}: a minute, a repository and a spec are needed."
             ) from error
+
+
+def _launch_lines(path: Path, file: TextIO) -> list[tuple[int, str, str]]:
+    try:
+        return read_launch_lines(file)
+    except ValueError as error:
+        raise SimulationError(
+            f"{path}, {error}: a timestamp, a provider and a spec are needed."
+        ) from error
