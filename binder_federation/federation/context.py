@@ -18,6 +18,7 @@ from binder_federation.binder.resolver import Resolver
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.admission import Admission
 from binder_federation.federation.arrivals import Arrivals
+from binder_federation.federation.binderhub.pod_counts import PodCounts
 from binder_federation.federation.copies import Copies
 from binder_federation.federation.decisions import Decisions
 from binder_federation.federation.dispatcher import Dispatcher
@@ -167,6 +168,7 @@ def _wire(
         rng=rng,
         registry=registry,
         on_change=lambda member, _health: fleet.changed(member),
+        on_result=PodCounts(roster=roster, reports=reports, clock=clock).observe,
         votes=lambda member, now: shared.votes.votes(member, now=now),
     )
     fleet = FleetView(
@@ -214,6 +216,7 @@ def _wire(
         session_seconds=settings.estimates.session_seconds,
         tasks=tasks,
         clock=clock,
+        unable=roster.unable_to_prepare(),
     )
     prebuilds = Prebuilds(
         resolver=resolver,

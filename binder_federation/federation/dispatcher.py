@@ -20,13 +20,15 @@ from binder_federation.binder.events import Event, Phase, failed_event
 from binder_federation.binder.providers.refs import short_ref
 from binder_federation.binder.resolver import ResolvedSpec, Resolver
 from binder_federation.config.federation import LaunchSettings
+from binder_federation.federation.binderhub.failures import read_failure
+from binder_federation.federation.binderhub.requests import visitor_headers
 from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.core.cost import Cost
 from binder_federation.federation.launch import Launch
 from binder_federation.federation.launch_ids import MemberPosition, member_launch_id
 from binder_federation.federation.launch_state import Course
 from binder_federation.federation.lessons import Lessons
-from binder_federation.federation.member_stream import MemberStreams
+from binder_federation.federation.member_stream import NO_HEADERS, MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.narrator import Narrator
 from binder_federation.federation.outcomes import FailedAttempt, final_failure, judge
@@ -161,11 +163,7 @@ class Dispatcher:
         stopwatch = Stopwatch(_cost(attempt), now=started_at)
         try:
             event = await self._relay(launch, resolved, attempt, narrator, stopwatch)
-            failure = (
-                None
-                if event.phase is Phase.READY
-                else judge(attempt.member, event, phase_before=narrator.phase)
-            )
+            failure = self._judge(attempt.member, event, phase_before=narrator.phase)
         except ServiceError as error:
             failure = FailedAttempt(attempt.member, failed_event(error), error.fault)
             self._dismiss(launch)
@@ -187,6 +185,14 @@ class Dispatcher:
             )
         return failure
 
+    def _judge(self, member: str, event: Event, *, phase_before: Phase) -> FailedAttempt | None:
+        """Whose failure a stream's final event is; None when it ended well."""
+        if event.phase is Phase.READY:
+            return None
+        if self._placing.member(member).is_binderhub:
+            event = read_failure(member, event, phase_before=phase_before)
+        return judge(member, event, phase_before=phase_before)
+
     async def _relay(
         self,
         launch: Launch,
@@ -200,7 +206,11 @@ class Dispatcher:
         url, token = self._address(launch, resolved, member)
         at = launch.log.at
         after = at.number if at.member == member else 0
-        stream = self._streams.numbered(member, url, build_token=token, after=after)
+        is_binderhub = self._placing.member(member).is_binderhub
+        headers = visitor_headers(launch.request) if is_binderhub else NO_HEADERS
+        stream = self._streams.numbered(
+            member, url, build_token=token, after=after, headers=headers
+        )
         async with aclosing(stream) as events:
             async for numbered in events:
                 event = numbered.event
@@ -211,6 +221,8 @@ class Dispatcher:
                 if event.fields.get("warm") is True:
                     stopwatch.note_warm()
                 await self._lessons.saw(resolved, member, event, now=now)
+                if _is_surprised(attempt, event, narrator):
+                    await self._lessons.builds_after_all(resolved, member, now=now)
                 launch.tell(narrator.tell(event), MemberPosition(member, numbered.number))
                 if event.phase is Phase.READY:
                     return event
@@ -221,8 +233,8 @@ class Dispatcher:
     def _dismiss(self, launch: Launch) -> None:
         """Let the member end at once what nobody watches any more, if it still hears us."""
         course, resolved = launch.state.course, launch.state.resolved
-        if course is None or resolved is None:
-            return
+        if course is None or resolved is None or self._placing.member(course.member).is_binderhub:
+            return  # a BinderHub sees the stream end, and knows nothing more of it
         url, token = self._address(launch, resolved, course.member)
         dismissal = self._streams.dismiss(course.member, url, build_token=token)
         self._tasks.start(dismissal, name=f"dismiss:{launch.id}")
@@ -241,6 +253,12 @@ class Dispatcher:
 def _cost(attempt: _Attempt) -> Cost:
     assert attempt.decision.chosen is not None  # noqa: S101 - it names a member
     return attempt.decision.chosen
+
+
+def _is_surprised(attempt: _Attempt, event: Event, narrator: Narrator) -> bool:
+    """Whether a build begins where the image was thought to be."""
+    begins = event.phase is Phase.BUILDING and narrator.phase is not Phase.BUILDING
+    return begins and _cost(attempt).tier.is_there
 
 
 def _deadline_event(seconds: float) -> Event:

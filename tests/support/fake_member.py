@@ -95,6 +95,11 @@ class FakeMember:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The federation's settings of it."""
+        return {"name": self.name, "url": self.url, "credential": self.credential}
+
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/build/{path:.*}", self._build)

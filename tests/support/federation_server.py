@@ -8,12 +8,15 @@ from typing import Any
 import httpx
 from aiohttp import web
 
-from binder_federation.binder.events import Event, StreamParser, event_from_json
+from binder_federation.binder.events import Event, Phase, StreamParser, event_from_json
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.app import create_app
 from binder_federation.federation.context import CONTEXT, FederationContext
 from tests.support.eventually import eventually
+from tests.support.fake_binderhub import FakeBinderHub
 from tests.support.fake_member import FakeMember
+
+AnyMember = FakeMember | FakeBinderHub
 
 SHA = "1" * 40
 """A full commit id needs no provider to be resolved."""
@@ -57,10 +60,11 @@ class FederationServer:
         path: str = f"gh/owner/repository/{SHA}",
         *,
         most_events: int = 10_000,
+        until: Phase | None = None,
         headers: dict[str, str] | None = None,
         query: str = "",
     ) -> Seen:
-        """Follow a launch to its end, or for `most_events` events."""
+        """Follow a launch to its end, for so many events, or to the first of phase `until`."""
         all_headers = {"Accept": "text/event-stream", **(headers or {})}
         parser = StreamParser()
         async with self.client.stream(
@@ -71,14 +75,15 @@ class FederationServer:
                 for message in parser.feed(chunk):
                     seen.events.append(event_from_json(message.data))
                     seen.ids.append(message.event_id)
-                    if seen.last.phase.is_final or len(seen.events) >= most_events:
+                    is_enough = len(seen.events) >= most_events or seen.last.phase is until
+                    if seen.last.phase.is_final or is_enough:
                         return seen
         return seen
 
 
 @asynccontextmanager
 async def running_federation(
-    members: Sequence[FakeMember],
+    members: Sequence[AnyMember],
     *,
     each_member: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -90,10 +95,7 @@ async def running_federation(
     quick: dict[str, Any] = {
         "health": {"probe_every_seconds": 0.2, "probe_timeout_seconds": 5.0},
         "launch": {"silence_seconds": 20.0, "hold_seconds": 0.2},
-        "members": [
-            {"name": m.name, "url": m.url, "credential": m.credential, **(each_member or {})}
-            for m in members
-        ],
+        "members": [{**member.settings, **(each_member or {})} for member in members],
     }
     for name, value in settings.items():
         quick[name] = {**quick[name], **value} if isinstance(quick.get(name), dict) else value

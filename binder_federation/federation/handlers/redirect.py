@@ -71,8 +71,11 @@ async def _place(
     member = placing.member(decision.member)
     path = placing.path(resolved)
     token = placing.sign(launch, resolved, path, member, launch=launch_id)
-    build_only = "&build_only=true" if launch.is_build_only else ""
-    return member.name, f"{member.public_url}/build/{path}?build_token={token}{build_only}"
+    query = [f"build_token={token}"] if token else []  # a BinderHub takes none of ours
+    if launch.is_build_only:
+        query.append("build_only=true")
+    url = f"{member.public_url}/build/{path}"
+    return member.name, f"{url}?{'&'.join(query)}" if query else url
 
 
 def _sticky_cookie(context: FederationContext, launch: LaunchRequest, member: str) -> str:

@@ -1,8 +1,9 @@
-"""A dead member gets no launch, and some again when it is back."""
+"""A dead member gets no launch, and some again when it is back. BinderHubs as well as agents."""
 
 from tests.support.eventually import eventually
-from tests.support.fake_member import Failure, FakeMember
+from tests.support.fake_member import Failure
 from tests.support.federation_server import FederationServer, running_federation
+from tests.support.fleets import Fleet
 
 QUICK = {
     "probe_every_seconds": 0.1,
@@ -18,39 +19,40 @@ async def state_of(federation: FederationServer, name: str) -> str:
     return str(next(member["state"] for member in members if member["name"] == name))
 
 
-async def test_a_dead_member_gets_no_launch_until_it_is_back(
-    alpha: FakeMember, beta: FakeMember
-) -> None:
-    async with running_federation([alpha, beta], health=QUICK) as federation:
+async def test_a_dead_member_gets_no_launch_until_it_is_back(fleet: Fleet) -> None:
+    dead = fleet.usual
+    async with running_federation(fleet.members, health=QUICK) as federation:
 
         async def is_down() -> bool:
-            return await state_of(federation, "alpha") == "down"
+            return await state_of(federation, dead.name) == "down"
 
         async def is_up() -> bool:
-            return await state_of(federation, "alpha") == "up"
+            return await state_of(federation, dead.name) == "up"
 
-        await alpha.stop()
-        await eventually(is_down, what="alpha to be down")
-        alpha.paths.clear()
-        seen = [await federation.launch(f"gh/o/a{number}/{'1' * 40}") for number in range(10)]
-        assert {one.last.fields["member"] for one in seen} == {"beta"}
-        assert {one.last.fields["attempt"] for one in seen} == {1}, "nobody even tries alpha"
+        await dead.stop()
+        await eventually(is_down, what="the member to be down")
+        dead.paths.clear()
+        seen = [await federation.launch(fleet.launch_path(f"a{number}")) for number in range(10)]
+        members = {one.last.fields["member"] for one in seen}
+        assert members <= {member.name for member in fleet.others}
+        assert {one.last.fields["attempt"] for one in seen} == {1}, "nobody even tries it"
 
-        await alpha.start()
-        await eventually(is_up, what="alpha to be up again")
+        await dead.start()
+        await eventually(is_up, what="the member to be up again")
         seen = [await federation.launch(f"gh/o/b{number}/{'1' * 40}") for number in range(20)]
-        assert {one.last.fields["member"] for one in seen} == {"alpha", "beta"}
+        assert {one.last.fields["member"] for one in seen} == set(fleet.names)
 
 
-async def test_without_any_member_the_visitor_is_told_to_wait(alpha: FakeMember) -> None:
+async def test_without_any_member_the_visitor_is_told_to_wait(fleet: Fleet) -> None:
+    alone = fleet.usual
     health = {**QUICK, "panic_memory_seconds": 0.1}
-    async with running_federation([alpha], health=health) as federation:
+    async with running_federation([alone], health=health) as federation:
 
         async def is_refused() -> bool:
             last = (await federation.launch()).last
             return last.fields.get("code") == "no_eligible_member"
 
-        await alpha.stop()
+        await alone.stop()
         await eventually(is_refused, what="the federation to say that nobody is there")
         last = (await federation.launch()).last
         assert last.fields["status_code"] == 503
@@ -59,25 +61,33 @@ async def test_without_any_member_the_visitor_is_told_to_wait(alpha: FakeMember)
         assert home.status_code == 200, "the pages do not need members"
 
 
-async def test_a_launch_that_is_refused_asks_for_a_probe_at_once(
-    alpha: FakeMember, beta: FakeMember
-) -> None:
-    rare = {"probe_every_seconds": 60.0}
-    async with running_federation([alpha, beta], health=rare) as federation:
-        of_alpha, of_beta = alpha.probes.total(), beta.probes.total()
-        alpha.fail_next(*[Failure.STATUS_500] * 100)
-        number = 0
+async def test_a_launch_that_is_refused_asks_for_a_probe_at_once(fleet: Fleet) -> None:
+    rare = {"probe_every_seconds": 12.0}
+    async with running_federation(fleet.members, health=rare) as federation:
+        before = {member.name: member.probes.total() for member in fleet.members}
+        fleet.usual.fail_next(Failure.STATUS_500)
 
-        async def is_refused() -> bool:
-            nonlocal number
-            number += 1
-            seen = await federation.launch(f"gh/o/r{number}/{'1' * 40}")
-            return bool(seen.last.fields["attempt"] == 2)
-
-        await eventually(is_refused, what="a launch that alpha refuses")
+        seen = await federation.launch(fleet.launch_path())
+        assert seen.last.fields["attempt"] == 2
 
         async def is_probed() -> bool:
-            return alpha.probes.total() > of_alpha
+            return fleet.usual.probes.total() > before[fleet.usual.name]
 
-        await eventually(is_probed, what="alpha to be probed before its time")
-        assert beta.probes.total() == of_beta, "beta is well: nobody asks it again"
+        await eventually(is_probed, what="the member to be probed before its time")
+        for member in fleet.others:
+            asked_again = member.probes.total() - before[member.name]
+            assert not asked_again, f"{member.name} is well: nobody asks it again"
+
+
+async def test_the_reason_is_what_the_member_says(fleet: Fleet) -> None:
+    """A 503 tells in JSON what is wrong; full is not wrong."""
+    async with running_federation(fleet.members, health=QUICK) as federation:
+        fleet.usual.is_well = False
+
+        async def is_down() -> bool:
+            return await state_of(federation, fleet.usual.name) == "down"
+
+        await eventually(is_down, what="the member to be down")
+        members = (await federation.client.get("/api/members")).json()["members"]
+        told = next(member for member in members if member["name"] == fleet.usual.name)
+        assert told["reason"] == "check:JupyterHub API"
