@@ -5,7 +5,9 @@ and an address is looked up once for each length that occurs, the longest first.
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from binder_federation.binder.visitor_addresses import parse_address
 
 _BITS = {4: 32, 6: 128}
 
@@ -39,9 +41,5 @@ class LabelledNetworks:
 
     def find_text(self, text: str) -> str | None:
         """The same for an address as text; what is no address is in no network."""
-        try:
-            address = ip_address(text.partition("%")[0])
-        except ValueError:
-            return None
-        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-        return self.find(mapped or address)
+        address = parse_address(text)
+        return None if address is None else self.find(address)

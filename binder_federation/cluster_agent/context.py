@@ -19,7 +19,7 @@ from binder_federation.cluster_agent.activity import Activity
 from binder_federation.cluster_agent.admission import Admission
 from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.checks import check_records, make_checks
-from binder_federation.cluster_agent.core.quotas import Quota
+from binder_federation.cluster_agent.core.quotas import Quota, most_used
 from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.encoded_events import EncodedEvents
 from binder_federation.cluster_agent.ended_launches import EndedLaunches
@@ -29,6 +29,7 @@ from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
 from binder_federation.cluster_agent.launches import Launches
 from binder_federation.cluster_agent.metrics import AgentMetrics
+from binder_federation.cluster_agent.policy import HeldPolicy
 from binder_federation.cluster_agent.removal import Removals
 from binder_federation.cluster_agent.reporter import Reporter
 from binder_federation.cluster_agent.sessions import Sessions
@@ -52,6 +53,7 @@ class AgentContext:
     stack: Stack
     providers: Providers
     admission: Admission
+    policy: HeldPolicy
     sessions: Sessions
     inventory: Inventory
     removals: Removals
@@ -199,12 +201,14 @@ def _wire(
             clock=time.time,
         ),
     )
+    policy = HeldPolicy(providers=providers)
     health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)
     return AgentContext(
         settings=settings,
         stack=stack,
         providers=providers,
         admission=Admission(settings=settings),
+        policy=policy,
         sessions=sessions,
         inventory=inventory,
         removals=removals,
@@ -218,6 +222,8 @@ def _wire(
             checks=lambda: check_records(health_checks),
             estimates=metrics.estimates,
             is_draining=lambda: draining.current is not None,
+            repositories=lambda: most_used(sessions.usage().by_repository),
+            policy=policy,
             metrics=metrics,
         ),
         streams=LaunchStreams(

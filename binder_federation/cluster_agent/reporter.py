@@ -9,6 +9,7 @@ the retry: a report that fails is followed by the next one.
 import asyncio
 import random
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -27,6 +28,7 @@ from binder_federation.binder.messages import (
 from binder_federation.cluster_agent.core.inventory import find_changes
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.metrics import AgentMetrics
+from binder_federation.cluster_agent.policy import HeldPolicy
 from binder_federation.config.agent import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,8 @@ class Reporter:
         checks: Callable[[], Awaitable[tuple[CheckRecord, ...]]],
         estimates: Callable[[], EstimateRecord],
         is_draining: Callable[[], bool],
+        repositories: Callable[[], dict[str, int]],
+        policy: HeldPolicy,
         metrics: AgentMetrics,
     ) -> None:
         self._client = client
@@ -60,6 +64,10 @@ class Reporter:
         self._checks = checks
         self._estimates = estimates
         self._is_draining = is_draining
+        self._repositories = repositories
+        self._policy = policy
+        self._credentials = deque([settings.credential, *settings.old_credentials])
+        """The first is sent."""
         self._metrics = metrics
         self._session = secrets.token_hex(8)
         self._sequence = 0
@@ -97,6 +105,8 @@ class Reporter:
         reply = await self._post(report)
         if reply is None:
             return
+        if reply.policy is not None:
+            self._policy.take(reply.policy)
         if not reply.send_whole_inventory:
             self._accepted = images
             return
@@ -117,6 +127,8 @@ class Reporter:
             estimates=self._estimates(),
             checks=await self._checks(),
             draining=self._is_draining(),
+            repositories=self._repositories(),
+            policy_digest=self._policy.digest,
             inventory="whole" if is_whole else "changes",
             images=changes.images,
             removed=() if is_whole else changes.removed,
@@ -124,7 +136,7 @@ class Reporter:
 
     async def _post(self, report: Report) -> ReportReply | None:
         url = f"{self._settings.federation_url}/api/members/{self._settings.name}/report"
-        credential = self._settings.credential.get_secret_value()
+        credential = self._credentials[0].get_secret_value()
         try:
             response = await self._client.post(
                 url,
@@ -135,6 +147,8 @@ class Reporter:
                 },
                 timeout=TIMEOUT_SECONDS,
             )
+            if response.status_code == 403:
+                self._credentials.rotate(-1)  # the federation may not know the new one yet
             if response.status_code != 200:
                 self._note(f"status_{response.status_code}")
                 return None

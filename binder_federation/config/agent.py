@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from binder_federation.config.federation import Credential, HttpUrl, MemberName
 from binder_federation.config.isolation import IsolationSettings
 from binder_federation.config.launch_events import AgentLaunchEventSettings
+from binder_federation.config.limits import Cidr, ForwardedHeaders
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.resources import PatternSettings, ResourceSettings
@@ -100,6 +101,12 @@ class AgentSettings(BaseSettings):
     """Where reports go; without it the agent serves, and reports to nobody."""
     credential: Credential
     """Shared with the federation alone."""
+    old_credentials: tuple[Credential, ...] = ()
+    """Still taken while the credential is replaced (docs/limits.md)."""
+    trusted_proxies: tuple[Cidr, ...] = ()
+    """Networks of proxies before an open agent: what they say of the visitor is believed."""
+    forwarded_headers: ForwardedHeaders = ForwardedHeaders.X_FORWARDED
+    """Which of the headers they set."""
     open_builds: bool = False
     """Whether anybody who reaches this agent may build and launch, without a build token."""
     report_every_seconds: Seconds = 3.0

@@ -65,6 +65,8 @@ class MemberSettings(Section):
     credential: Credential | None = None
     """Shared with this member alone: it signs its reports' requests and our build tokens.
     A BinderHub has none."""
+    old_credentials: tuple[Credential, ...] = ()
+    """Reports that bring one of these are taken while the credential is replaced."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     draining: bool = False
     pod_headroom: Annotated[int, Field(ge=0)] = 0

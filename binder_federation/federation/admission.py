@@ -13,11 +13,11 @@ import structlog
 from aiohttp import web
 
 from binder_federation.binder.errors import NotAuthorized, RateLimited
+from binder_federation.binder.forwarding import FORWARDED_NAMES
 from binder_federation.binder.providers import Repositories
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.federation.core.rate_limit import Allowance, say_wait
 from binder_federation.federation.handlers.public_url import (
-    FORWARDED_NAMES,
     PROXIES,
     client_address,
     own_host,
@@ -31,7 +31,7 @@ from binder_federation.runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 
-LIMIT_HEADERS = "rate-limit-headers"
+LIMIT_HEADERS: web.RequestKey[Mapping[str, str]] = web.RequestKey("rate-limit-headers")
 """Where a request keeps the headers that its answer gets."""
 NO_HEADERS: Mapping[str, str] = {}
 

@@ -23,6 +23,8 @@ class Member:
     is_draining: bool
     credential: str = field(repr=False)
     """Empty for a BinderHub."""
+    old_credentials: tuple[str, ...] = field(default=(), repr=False)
+    """Taken from the member as well; we sign with the present one alone."""
     public_url: str = ""
     """Where visitors' browsers reach it, in redirect mode."""
     kind: MemberKind = MemberKind.AGENT
@@ -63,6 +65,8 @@ class Roster:
         member = self._members.get(name)
         expected = (member.credential if member else "") or "no member has this credential"
         matches = hmac.compare_digest(expected.encode(), credential.encode())
+        for old in member.old_credentials if member else ():
+            matches |= hmac.compare_digest(old.encode(), credential.encode())
         if member is None or not member.credential or not matches:
             raise NotAuthorized(
                 "The credential is not this member's.",
@@ -80,6 +84,7 @@ def make_roster(members: Iterable[MemberSettings]) -> Roster:
             weight=member.weight,
             is_draining=member.draining,
             credential=member.credential.get_secret_value() if member.credential else "",
+            old_credentials=tuple(each.get_secret_value() for each in member.old_credentials),
             public_url=member.public_url or member.url,
             kind=member.kind,
             pod_headroom=member.pod_headroom,

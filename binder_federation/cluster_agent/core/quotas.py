@@ -5,6 +5,7 @@ holds a place: a place is taken when a launch begins, before it builds or asks t
 hub for anything, so that many launches at once cannot overshoot.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from binder_federation.binder.errors import (
 from binder_federation.runtime.errors import ServiceError
 
 RETRY_AFTER_SECONDS = 30.0
+REPORTED_REPOSITORIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,13 @@ class Usage:
     def total(self) -> int:
         """All that count towards the quota; warm servers do not."""
         return self.running + self.pending
+
+
+def most_used(by_repository: Mapping[str, int]) -> dict[str, int]:
+    """The repositories that have most sessions, for the federation's quotas."""
+    if len(by_repository) <= REPORTED_REPOSITORIES:
+        return dict(by_repository)
+    return dict(Counter(by_repository).most_common(REPORTED_REPOSITORIES))
 
 
 def find_refusal(usage: Usage, *, repository: str, quota: Quota) -> QuotaExceeded | None:

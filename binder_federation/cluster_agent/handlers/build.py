@@ -12,11 +12,12 @@ import structlog
 from aiohttp import web
 
 from binder_federation.binder.errors import InvalidSpec
-from binder_federation.binder.events import KEEPALIVE
+from binder_federation.binder.events import KEEPALIVE, encode_event, failed_event
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext
 from binder_federation.cluster_agent.launches import LaunchRequest
 from binder_federation.cluster_agent.streams import LaunchStream, LaunchStreams
 from binder_federation.runtime.cors import CORS
+from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import raw_path_after
 
 log = structlog.get_logger(__name__)
@@ -49,6 +50,10 @@ async def build(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
     _check_accepts_stream(request)
     launch = _read(request)
+    try:
+        context.policy.check(launch.raw_path, launch.claims.client_address)
+    except ServiceError as error:  # of the visitor, not of whoever relays this
+        return web.Response(headers=STREAM_HEADERS, body=encode_event(failed_event(error)))
     if context.streams.find(launch) is None:
         context.draining.refuse_launches()
     response = web.StreamResponse(headers=STREAM_HEADERS)

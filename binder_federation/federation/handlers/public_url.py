@@ -1,15 +1,14 @@
 """Where the visitor is, and where we are as the visitor sees it.
 
-Forwarded headers are believed of trusted proxies alone (`limits/forwarding.py`); with none
+Forwarded headers are believed of trusted proxies alone (`binder/forwarding.py`); with none
 in the settings, of nobody.
 """
 
 from aiohttp import web
 
-from binder_federation.federation.limits.forwarding import TrustedProxies, Visitor
+from binder_federation.binder.forwarding import TrustedProxies, Visitor
 
 PROXIES: web.AppKey[TrustedProxies] = web.AppKey("trusted-proxies", TrustedProxies)
-FORWARDED_NAMES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 NO_PROXIES = TrustedProxies()
 
 
@@ -37,13 +36,4 @@ def client_address(request: web.Request) -> str:
 
 def find_visitor(request: web.Request) -> Visitor:
     """Who asks, past the proxies that are trusted."""
-    proxies = request.app.get(PROXIES, NO_PROXIES)
-    remote = request.remote or ""
-    if not proxies.trusts(remote):
-        return Visitor(remote)
-    told = {
-        name: ",".join(request.headers.getall(name))
-        for name in FORWARDED_NAMES
-        if name in request.headers
-    }
-    return proxies.visitor(remote, told)
+    return request.app.get(PROXIES, NO_PROXIES).find(request)

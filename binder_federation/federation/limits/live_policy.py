@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from binder_federation.binder.bans import Bans, make_member_policy
 from binder_federation.binder.messages import MemberPolicy, SpecBanRecord
+from binder_federation.binder.visitor_addresses import AddressSet
 from binder_federation.config.policy import (
     FederationQuotas,
     PolicySettings,
@@ -14,7 +15,6 @@ from binder_federation.config.policy import (
     RepositoryQuota,
 )
 from binder_federation.federation.core.quotas import QuotaRules, RepositoryRule
-from binder_federation.federation.limits.addresses import AddressSet
 
 
 @dataclass(frozen=True, slots=True)

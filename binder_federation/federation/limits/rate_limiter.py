@@ -7,8 +7,8 @@ from what it knew: nobody is refused because Redis is down.
 from collections.abc import Callable
 from typing import Any
 
+from binder_federation.binder.visitor_addresses import counted_as
 from binder_federation.federation.core.rate_limit import Allowance, Window, count_launch
-from binder_federation.federation.limits.addresses import counted_as
 from binder_federation.federation.limits.live_policy import GetPolicy
 from binder_federation.federation.shared.connection import RedisConnection, RedisUnavailable
 

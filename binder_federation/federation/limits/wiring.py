@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from binder_federation.binder.providers import Repositories
 from binder_federation.binder.messages import Report
+from binder_federation.binder.providers import Repositories
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.admission import Admission
 from binder_federation.federation.decisions import Decisions

@@ -10,10 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from aiohttp import web
+
+from binder_federation.binder.visitor_addresses import AddressSet, parse_address
 from binder_federation.config.limits import ForwardedHeaders
-from binder_federation.federation.limits.addresses import AddressSet, parse_address
 
 MOST_HOPS = 32
+FORWARDED_NAMES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 _HOST = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
 )
@@ -42,6 +45,18 @@ class TrustedProxies:
     def trusts(self, remote: str) -> bool:
         """Whether what the peer `remote` forwards is believed."""
         return bool(self._trusted) and remote in self._trusted
+
+    def find(self, request: web.Request) -> Visitor:
+        """Who asks with `request`, past the proxies that are trusted."""
+        remote = request.remote or ""
+        if not self.trusts(remote):
+            return Visitor(remote)
+        told = {
+            name: ",".join(request.headers.getall(name))
+            for name in FORWARDED_NAMES
+            if name in request.headers
+        }
+        return self.visitor(remote, told)
 
     def visitor(self, remote: str, headers: Mapping[str, str]) -> Visitor:
         """The visitor of a request that came from the peer `remote` (an address, or empty).
