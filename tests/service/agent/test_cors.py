@@ -61,3 +61,11 @@ async def test_head_begins_nothing(agent: AgentServer) -> None:
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     assert agent.context.sessions.usage().total == 0
+
+
+async def test_a_header_that_was_meant_for_the_federation_does_no_harm(agent: AgentServer) -> None:
+    """A client keeps it along a redirect, where both are behind one address."""
+    headers = {**AS_PAGE, "Authorization": "Bearer somebody-else-s"}
+    answer = await agent.client.head(url_with_token(), headers=headers)
+
+    assert answer.status_code == 200
