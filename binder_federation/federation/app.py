@@ -14,13 +14,11 @@ from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, prebuild, service
 from binder_federation.federation.handlers.pages import add_page_routes
-from binder_federation.federation.handlers.previews import add_preview_routes
 from binder_federation.federation.handlers.public_url import PROXIES
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.handlers.refusing import refuse_banned_networks
 from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.prebuild_records import WRITE_EVERY_SECONDS
-from binder_federation.federation.previews.wiring import open_previews
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -47,8 +45,6 @@ async def create_app(settings: FederationSettings) -> web.Application:
     async with AsyncExitStack() as opened:
         context = await opened.enter_async_context(open_context(settings))
         _fill(app, context)
-        if settings.pages.enabled and settings.pages.previews:
-            add_preview_routes(app, await opened.enter_async_context(open_previews(context)))
         app.on_cleanup.append(_closing(opened.pop_all()))
     return app
 
