@@ -14,11 +14,13 @@ from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, prebuild, service
 from binder_federation.federation.handlers.pages import add_page_routes
+from binder_federation.federation.handlers.previews import add_preview_routes
 from binder_federation.federation.handlers.public_url import PROXIES
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.handlers.refusing import refuse_banned_networks
 from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.prebuild_records import WRITE_EVERY_SECONDS
+from binder_federation.federation.previews.wiring import open_previews
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -45,6 +47,8 @@ async def create_app(settings: FederationSettings) -> web.Application:
     async with AsyncExitStack() as opened:
         context = await opened.enter_async_context(open_context(settings))
         _fill(app, context)
+        if settings.pages.enabled and settings.pages.previews:
+            add_preview_routes(app, await opened.enter_async_context(open_previews(context)))
         app.on_cleanup.append(_closing(opened.pop_all()))
     return app
 
@@ -88,6 +92,7 @@ def _add_api_routes(app: web.Application) -> None:
     app.router.add_get(ANY_LAUNCH, build.build, allow_head=False)
     app.router.add_head(ANY_LAUNCH, build.check)
     app.router.add_route("OPTIONS", ANY_LAUNCH, build.preflight)
+    app.router.add_get("/active_hosts", members.list_active_hosts)
     app.router.add_get("/api/members", members.list_members)
     app.router.add_post("/api/members/{name}/report", members.take_report)
     app.router.add_get(ANY_EXPLANATION, explain.explain)

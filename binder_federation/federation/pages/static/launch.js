@@ -13,6 +13,7 @@ import { recallMember, rememberMember } from "./last-member.js";
 import { LaunchStream } from "./launch-stream.js";
 import { LaunchView } from "./launch-view.js";
 import { MemberStream } from "./member-stream.js";
+import { showPreview } from "./preview.js";
 import { Progress } from "./progress.js";
 import { serverUrl } from "./server-url.js";
 import { TabState } from "./tab-state.js";
@@ -90,6 +91,8 @@ function buildUrl(failed = []) {
   const query = new URLSearchParams(location.search);
   query.delete("avoid");
   query.delete("prefer");
+  query.delete("build_token");
+  if (config.buildToken) query.set("build_token", config.buildToken);
   const before = recallMember(config.buildPath);
   const unwanted = new Set([...avoided, ...failed]);
   if (before && !unwanted.has(before)) query.set("prefer", before);
@@ -186,3 +189,11 @@ addEventListener("pageshow", (event) => {
 
 element("not-started").remove();
 start();
+if (config.previewPath) {
+  showPreview({
+    card: element("preview"),
+    frame: element("preview-frame"),
+    url: `${config.previewPath}?path=${encodeURIComponent(config.previewFile)}`,
+    isWanted: () => isUnderWay,
+  });
+}
