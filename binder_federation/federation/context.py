@@ -36,6 +36,7 @@ from binder_federation.federation.placing import Placing
 from binder_federation.federation.prebuild import Prebuilds
 from binder_federation.federation.prebuild_records import make_prebuild_records
 from binder_federation.federation.preparing import Preparing
+from binder_federation.federation.redirector_metrics import RedirectorMetrics
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.federation.shared.bus import Topic
@@ -171,6 +172,7 @@ def _wire(
         on_result=PodCounts(roster=roster, reports=reports, clock=clock).observe,
         votes=lambda member, now: shared.votes.votes(member, now=now),
     )
+    registry.register(RedirectorMetrics(roster=roster, monitor=monitor, metrics=metrics))
     fleet = FleetView(
         roster=roster,
         monitor=monitor,

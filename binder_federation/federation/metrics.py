@@ -1,5 +1,6 @@
 """The federation's metrics, in a registry of their own. Labels are bounded: no repositories."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -8,6 +9,7 @@ from binder_federation.binder.events import Event, Phase
 from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.outcomes import FailedAttempt
 
+NOBODY = "none"
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 15, 30, 60, 120, 240, 480, 960)
 
 
@@ -26,7 +28,7 @@ class FederationMetrics:
         self._decided = lru_cache(maxsize=4096)(self._decisions.labels)
         self._attempts = Counter(
             "binderfed_attempts_total",
-            "Attempts at a member by outcome: ready, quota, refused, or whose fault the failure was",
+            "Attempts at a member by outcome: ready, quota, refused, or whose fault it was",
             ["member", "outcome"],
             registry=registry,
         )
@@ -58,7 +60,15 @@ class FederationMetrics:
 
     def count_decision(self, decision: Decision) -> None:
         """A decision was made."""
-        self._decided(decision.member or "none", decision.reason.value).inc()
+        self._decided(decision.member or NOBODY, decision.reason.value).inc()
+
+    def decisions(self) -> Iterator[tuple[str, str, float]]:
+        """Launches sent to members so far: the member, the reason, how many."""
+        for metric in self._decisions.collect():
+            for sample in metric.samples:
+                member = sample.labels["member"]
+                if sample.name.endswith("_total") and member != NOBODY:
+                    yield member, sample.labels["reason"], sample.value
 
     def count_attempt(self, member: str, failure: FailedAttempt | None, seconds: float) -> None:
         """An attempt ended."""

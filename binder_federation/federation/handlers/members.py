@@ -8,11 +8,14 @@ from pydantic import ValidationError
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.messages import Report
+from binder_federation.federation.active_hosts import active_hosts
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.roster import Member
 from binder_federation.health.state import Health, MemberState
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
+
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 
 
 class InvalidReport(ServiceError):
@@ -29,6 +32,19 @@ async def list_members(request: web.Request) -> web.Response:
     now = context.clock()
     members = [await _describe(context, member, now) for member in context.roster]
     return json_ok({"members": members})
+
+
+async def list_active_hosts(request: web.Request) -> web.Response:
+    """`GET /active_hosts`: the members that get launches, as mybinder.org's redirector tells."""
+    context = request.app[CONTEXT]
+    now = context.clock()
+    hosts = active_hosts(
+        context.roster,
+        context.fleet.snapshot(now=now),
+        now=now,
+        settings=context.settings.health,
+    )
+    return web.json_response({"active_hosts": hosts}, headers=ANY_ORIGIN)
 
 
 async def take_report(request: web.Request) -> web.Response:
