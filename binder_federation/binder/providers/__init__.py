@@ -88,7 +88,10 @@ def parse_launch_path(providers: Providers, raw_path: str) -> LaunchSpec:
             f"There is no provider “{shown(decode_once(provider_id), 40)}”.",
             advice=f"Providers here: {known}. A link looks like /v2/gh/owner/repository/HEAD.",
         )
-    return provider.parse(raw_spec)
+    spec = provider.parse(raw_spec)
+    # As written anew, for a member, it may be longer: what was plain is encoded.
+    split_path(f"{provider_id}/{provider.format(spec)}")
+    return spec
 
 
 class Repositories:

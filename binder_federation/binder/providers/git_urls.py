@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
+import httpx
+
 from binder_federation.binder.errors import InvalidSpec
 from binder_federation.binder.providers.text import shown
 
@@ -152,7 +154,7 @@ def _scp_url(user: str, host: str, path: str) -> GitUrl:
     # Without a user and a dot it could be anything with a colon in it, `javascript:` included.
     if not user and "." not in host:
         raise _invalid(f"“{shown(f'{host}:{path}')}” is not the URL of a git repository.")
-    if path.startswith("-") or ".." in path.split("/"):
+    if path.startswith("-") or {".", ".."} & set(path.split("/")):
         raise _invalid("The path in the repository's URL cannot be read.")
     return GitUrl("ssh", _canonical_host(host), path, _canonical_user("ssh", user), is_scp=True)
 
@@ -189,7 +191,9 @@ def _canonical_host(text: str) -> str:
         if text.startswith("[") and "%" not in text:  # no zone: it names an interface of ours
             return str(ipaddress.IPv6Address(text[1:-1]))
         host = text.encode("idna").decode().lower().removesuffix(".")
-    except ValueError as error:
+        if "xn--" in host:  # Python reads names by older rules than who asks them does
+            httpx.URL(f"https://{host}").host  # noqa: B018 - raises, if it cannot be read
+    except (ValueError, httpx.InvalidURL) as error:
         raise _invalid("The host in the repository's URL cannot be read.") from error
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):

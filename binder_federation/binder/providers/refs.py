@@ -10,6 +10,7 @@ from binder_federation.binder.errors import InvalidSpec
 from binder_federation.binder.providers.text import shown
 
 MAX_REF_LENGTH = 255
+"""In bytes, as file systems and so git have it."""
 
 _COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
 _ABBREVIATED_COMMIT_ID = re.compile(r"[0-9a-fA-F]{7,39}")
@@ -41,8 +42,9 @@ def check_ref(ref: str) -> str:
 
 
 def _problem(ref: str) -> str:
-    if len(ref) > MAX_REF_LENGTH:
-        return f"is {len(ref)} characters long; {MAX_REF_LENGTH} is the most"
+    length = len(ref.encode())
+    if length > MAX_REF_LENGTH:
+        return f"is {length} bytes long; {MAX_REF_LENGTH} is the most"
     if _FORBIDDEN.search(ref) or not ref.isprintable():
         return "holds a space or another character that no ref can have"
     if ref.startswith(("-", "/")) or ref.endswith(("/", ".")):

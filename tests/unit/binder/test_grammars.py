@@ -100,7 +100,7 @@ def test_understood(path: str, repository: str, ref: str) -> None:
         ("gh/ada/engine/-x", "begins or ends"),
         ("gh/ada/engine/x.lock", "“.lock”"),
         ("gh/ada/engine/a%20b", "a space or another"),
-        ("gh/ada/engine/" + "x" * 256, "256 characters long"),
+        ("gh/ada/engine/" + "x" * 256, "256 bytes long"),
         ("gist/ada", "is not a gist"),
         ("gist/ada/0123%2Fabcd/HEAD", "is not a gist"),
         ("gist/../0123abcd/HEAD", "is not a gist"),
@@ -146,6 +146,8 @@ def test_understood(path: str, repository: str, ref: str) -> None:
         ("git/file%3A%2F%2Fhost%2Fa/x", "names no host"),
         ("git/not-a-url/x", "not the URL"),
         ("git/git%40example.org%3A..%2Fa/x", "cannot be read"),
+        ("git/git%40example.org%3Aa%2F.%2Fb/x", "cannot be read"),
+        ("git/https%3A%2F%2F%E2%81%84.example.org%2Fa/x", "cannot be read"),
     ],
 )
 def test_refused_in_words(path: str, words: str) -> None:
