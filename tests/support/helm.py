@@ -1,6 +1,6 @@
-"""The agent's chart in Helm's hands: rendered to objects, linted, refused.
+"""A chart in Helm's hands: rendered to objects, linted, refused.
 
-`helm_member.py` installs it.
+`helm_member.py` installs the agent's, `helm_federation.py` the federation's.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.chart_schema import CHART
+from tests.support.chart_schema import AGENT, Chart
 
 RELEASE = "alpha"
 NAMESPACE = "binder"
@@ -53,7 +53,14 @@ class Rendered:
 
     def agent_yaml(self) -> Json:
         """What the agent reads."""
-        document: Json = yaml.safe_load(self.one("ConfigMap")["data"]["agent.yaml"])
+        return self._settings("agent.yaml")
+
+    def federation_yaml(self) -> Json:
+        """What the federation reads, beside its environment."""
+        return self._settings("federation.yaml")
+
+    def _settings(self, name: str) -> Json:
+        document: Json = yaml.safe_load(self.one("ConfigMap")["data"][name])
         return document
 
 
@@ -86,20 +93,24 @@ def with_values(changes: Mapping[str, Any], base: Mapping[str, Any] | None = Non
 
 
 def render(
-    values: Mapping[str, Any], *, kube_version: str = "1.29.0", apis: Sequence[str] = ()
+    values: Mapping[str, Any],
+    *,
+    chart: Chart = AGENT,
+    kube_version: str = "1.29.0",
+    apis: Sequence[str] = (),
 ) -> Rendered:
     """What `helm install` would make. Raises `HelmRefused`."""
     text = run_helm(
-        "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--values=-",
+        "template", RELEASE, str(chart.folder), f"--namespace={NAMESPACE}", "--values=-",
         f"--kube-version={kube_version}", *(f"--api-versions={api}" for api in apis),
         values=values,
     )  # fmt: skip
     return Rendered(text, [each for each in yaml.safe_load_all(text) if each])
 
 
-def lint(values: Mapping[str, Any]) -> str:
+def lint(values: Mapping[str, Any], *, chart: Chart = AGENT) -> str:
     """What `helm lint` says. Raises `HelmRefused`."""
-    return run_helm("lint", str(CHART), "--strict", "--values=-", values=values)
+    return run_helm("lint", str(chart.folder), "--strict", "--values=-", values=values)
 
 
 def run_helm(

@@ -11,13 +11,23 @@ import yaml
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.cli.main import make_parser
-from tests.support.chart_schema import chart_problems
+from tests.support.chart_schema import AGENT, FEDERATION
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 SETTINGS = {"federation.yaml": FederationSettings, "agent.yaml": AgentSettings}
-NOT_OURS = ("git", "curl", "binderfed-agent", "docker", "helm", "kubectl")
-CHART_VALUES = "values.yaml"
+NOT_OURS = (
+    "git",
+    "curl",
+    "binderfed-agent",
+    "docker",
+    "helm",
+    "kubectl",
+    "gcloud",
+    "aws",
+    "eksctl",
+)
+CHART_VALUES = {"values.yaml": AGENT, "federation-values.yaml": FEDERATION}
 HUB_VALUES = "z2jh.yaml"
 
 
@@ -43,8 +53,8 @@ def test_settings_in_documents_load(document: str, block: str) -> None:
     name = block.partition("\n")[0].removeprefix("# ")
     values = yaml.safe_load(block)
 
-    if name == CHART_VALUES:
-        assert chart_problems(values) == []
+    if name in CHART_VALUES:
+        assert CHART_VALUES[name].problems(values) == []
     elif name == HUB_VALUES:  # another project's chart: tests/cluster tries them
         for code in values["hub"]["extraConfig"].values():
             compile(code, document, "exec")

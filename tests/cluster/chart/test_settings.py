@@ -9,7 +9,7 @@ import yaml
 
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.load import load_settings
-from tests.support.chart_schema import CHART
+from tests.support.chart_schema import AGENT
 from tests.support.helm import (
     ABSENT,
     CREDENTIAL,
@@ -239,7 +239,7 @@ def test_helm_finds_nothing_to_blame() -> None:
 
 
 def test_the_chart_can_be_packed(tmp_path: Path) -> None:
-    run_helm("package", str(CHART), f"--destination={tmp_path}")
+    run_helm("package", str(AGENT.folder), f"--destination={tmp_path}")
 
     packed = tmp_path / "cluster-agent-0.1.0.tgz"
     assert packed.is_file()

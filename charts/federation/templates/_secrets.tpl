@@ -1,0 +1,68 @@
+{{/*
+What is secret: where the values give it, its key in the Secret, and the setting that it is.
+
+A setting `a.b` is read from the variable BINDERFED_A__B. A member's credential is an item of a list,
+which a variable cannot change: so the whole list of members is a variable, into which Kubernetes
+puts the credentials when it starts the container.
+*/}}
+
+{{- define "federation.secretSettings" -}}
+adminToken: {key: admin-token, setting: admin.token}
+redisPassword: {key: redis-password, setting: redis.password}
+githubToken: {key: github-token, setting: providers.github.token}
+githubClientSecret: {key: github-client-secret, setting: providers.github.client_secret}
+gitlabPrivateToken: {key: gitlab-private-token, setting: providers.gitlab.private_token}
+gitlabAccessToken: {key: gitlab-access-token, setting: providers.gitlab.access_token}
+bitbucketToken: {key: bitbucket-token, setting: providers.bitbucket.token}
+bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket.app_password}
+{{- end }}
+
+{{/* The variables of the federation's container that come from the Secret. */}}
+{{- define "federation.environment" -}}
+{{- $secret := include "federation.secret" . -}}
+{{- range $name, $each := include "federation.secretSettings" . | fromYaml }}
+{{- if or (ne $name "redisPassword") (include "federation.hasRedis" $) }}
+- name: BINDERFED_{{ $each.setting | replace "." "__" | upper }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: {{ $each.key }}
+      optional: {{ not (and (eq $name "redisPassword") $.Values.redis.bundled.enabled) }}
+{{- end }}
+{{- end }}
+{{- range .Values.config.members }}
+{{- if ne (default "agent" .kind) "binderhub" }}
+- name: {{ include "federation.credentialVariable" .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: member-{{ .name }}
+{{- end }}
+{{- end }}
+{{- with .Values.config.members }}
+# After the variables that it refers to.
+- name: BINDERFED_MEMBERS
+  value: {{ include "federation.members" . | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "federation.credentialVariable" -}}
+CREDENTIAL_OF_{{ . | replace "-" "_" | upper }}
+{{- end }}
+
+{{/* The members as JSON. `$$(` is Kubernetes' way to write `$(` where no variable is meant. */}}
+{{- define "federation.members" -}}
+{{- $members := list -}}
+{{- range . -}}
+  {{- $member := toJson . | replace "$(" "$$(" -}}
+  {{- if ne (default "agent" .kind) "binderhub" -}}
+    {{- $credential := printf `,"credential":"$(%s)"}` (include "federation.credentialVariable" .name) -}}
+    {{- $member = printf "%s%s" (trimSuffix "}" $member) $credential -}}
+  {{- end -}}
+  {{- $members = append $members $member -}}
+{{- end -}}
+[{{ join "," $members }}]
+{{- end }}
