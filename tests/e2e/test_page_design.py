@@ -8,11 +8,18 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from binder_federation.binder.events import Phase
+from binder_federation.config.pages import FooterLink, PageSettings
+from binder_federation.federation.previews.notebook_html import render
 from tests.support.accessibility import find_barriers
 from tests.support.browser import DESKTOP, PHONE, PageErrors, watched_page
+from tests.support.notebook_files import demo_notebook
 from tests.support.scripted_federation import ScriptedFederation, scripted_federation
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning"),
+]
 
 LOOKS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
@@ -98,3 +105,50 @@ async def test_failures(browser: Browser, tmp_path: Path, look: str) -> None:
         await check(page, f"error-{look}", tmp_path)
         await page.goto(f"{federation.url}/about")
         await check(page, f"about-{look}", tmp_path)
+
+
+OPERATORS = PageSettings(
+    site_name="Notebooks of the University",
+    banner_html='Maintenance on Friday. <a href="https://status.uni.example">Read more</a>',
+    about_html="<h2>Who runs it</h2><p>The computing centre.</p>",
+    footer_links=(
+        FooterLink(text="Imprint", url="https://uni.example/imprint"),
+        FooterLink(text="Help", url="mailto:help@uni.example"),
+    ),
+)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_an_operators_pages(browser: Browser, tmp_path: Path, look: str) -> None:
+    async with (
+        scripted_federation(settings=OPERATORS) as federation,
+        watched_page(browser, reduced_motion="reduce", **LOOKS[look]) as page,
+    ):
+        await page.goto(federation.url)
+        await expect(page.locator("#members")).to_be_visible()
+        await check(page, f"operator-home-{look}", tmp_path)
+        await page.goto(f"{federation.url}/about")
+        await expect(page.get_by_role("heading", name="Who runs it")).to_be_visible()
+        await page.get_by_role("button", name="Close the notice").click()
+        await expect(page.locator("#banner")).to_be_hidden()
+        await check(page, f"operator-about-{look}", tmp_path)
+        await page.goto(federation.url)
+        await expect(page.locator("#banner")).to_be_hidden()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_a_preview(browser: Browser, tmp_path: Path, look: str) -> None:
+    async with (
+        scripted_federation() as federation,
+        watched_page(browser, reduced_motion="reduce", **LOOKS[look]) as page,
+    ):
+        federation.previews["demo.ipynb"] = render("demo.ipynb", demo_notebook())
+        await page.goto(f"{federation.url}/v2/gh/owner/name/HEAD?labpath=demo.ipynb")
+        await launch_until_building(page, federation)
+        await expect(page.locator("#preview")).to_be_visible()
+        frame = page.frame_locator("#preview-frame")
+        await expect(frame.get_by_role("heading", name="Waves")).to_be_visible()
+        await check(page, f"preview-{look}", tmp_path)
+        await page.goto(f"{federation.url}/preview/gh/o/r/HEAD?path=demo.ipynb")
+        await expect(page.get_by_role("heading", name="Waves")).to_be_visible()
+        await check(page, f"preview-alone-{look}", tmp_path)

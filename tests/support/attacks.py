@@ -1,7 +1,8 @@
 """What a hostile notebook tries, and a notebook that tries all of it."""
 
-import json
 from typing import Any
+
+from tests.support.notebook_files import cell, displayed, notebook
 
 _CONFUSED = (
     "<math><mtext><table><mglyph><style><!--</style>"
@@ -62,23 +63,6 @@ OUTPUTS: tuple[dict[str, Any], ...] = (
     {"application/x-evil": "<script>alert(1)</script>", "text/plain": "<script>alert(1)</script>"},
     {"text/latex": "$<script>alert(1)</script>$"},
 )
-
-
-def cell(kind: str, source: Any, **more: Any) -> dict[str, Any]:
-    """A cell of a version 4 notebook."""
-    extra = {"outputs": [], "execution_count": None} if kind == "code" else {}
-    return {"cell_type": kind, "metadata": {}, "source": source, **extra, **more}
-
-
-def notebook(*cells: dict[str, Any], **metadata: Any) -> bytes:
-    """A version 4 notebook."""
-    body = {"cells": list(cells), "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
-    return json.dumps(body).encode()
-
-
-def displayed(data: dict[str, Any]) -> dict[str, Any]:
-    """An output."""
-    return {"output_type": "display_data", "metadata": {}, "data": data}
 
 
 def hostile_notebook() -> bytes:

@@ -22,6 +22,7 @@ from binder_federation.config.providers import ProviderSettings
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.pages.making import make_pages
+from binder_federation.federation.previews.document import make_document
 from binder_federation.runtime.web import edge_middleware
 
 DEADLINE_SECONDS = 10.0
@@ -93,6 +94,9 @@ class ScriptedFederation:
         self._begun: asyncio.Queue[ScriptedLaunch] = asyncio.Queue()
         self._refusals: list[int] = []
         self.refused = 0
+        self.previews: dict[str, str] = {}
+        """HTML by the path of a file, as it is put into the document of a preview."""
+        self.previews_asked: list[str] = []
         self._is_closing = False
         self._closing = asyncio.Event()
         self.answers = asyncio.Event()
@@ -130,6 +134,7 @@ class ScriptedFederation:
         )
         add_page_routes(app, pages=pages)
         app.router.add_get("/build/{path:.*}", self._build)
+        app.router.add_get("/preview/{path:.*}", self._preview)
         app.router.add_get("/api/members", self._list_members)
         app.router.add_get("/user/{path:.*}", self._notebook)
         return app
@@ -141,6 +146,20 @@ class ScriptedFederation:
         self.answers.set()
         for launch in self._launches.values():
             await launch.hang_up()
+
+    async def _preview(self, request: web.Request) -> web.Response:
+        """The real document around what the test gave for the file."""
+        path = request.query["path"]
+        self.previews_asked.append(path)
+        html = self.previews.get(path)
+        if html is None:
+            return web.Response(status=204)
+        document = make_document()
+        return web.Response(
+            body=document.wrap(path, html.encode()),
+            content_type="text/html",
+            headers={"Content-Security-Policy": document.policy},
+        )
 
     async def _list_members(self, _request: web.Request) -> web.Response:
         return web.json_response({"members": self.members})

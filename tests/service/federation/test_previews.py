@@ -14,10 +14,11 @@ from binder_federation.binder.ref_cache import CachedRef, ref_key
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.federation.previews.fetching import FetchingFailed, Files
 from binder_federation.federation.previews.sources import FileAddress
-from tests.support.attacks import cell, hostile_notebook, notebook
+from tests.support.attacks import hostile_notebook
 from tests.support.fake_member import FakeMember
 from tests.support.federation_server import SHA, FederationServer, running_federation
 from tests.support.file_host import FileHost, file_host
+from tests.support.notebook_files import cell, notebook
 
 NOTEBOOK = notebook(cell("markdown", "# A title"))
 

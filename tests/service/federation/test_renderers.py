@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from binder_federation.federation.previews.renderers import Renderers, RenderingFailed
-from tests.support.attacks import cell, notebook
+from tests.support.notebook_files import cell, notebook
 
 NOTEBOOK = notebook(cell("markdown", "# A title"))
 

@@ -12,15 +12,8 @@ from binder_federation.federation.previews.notebook_html import (
     render,
 )
 from binder_federation.federation.previews.sanitizing import ATTRIBUTES, TAGS, make_harmless
-from tests.support.attacks import (
-    MARKDOWN,
-    MARKUP,
-    OUTPUTS,
-    cell,
-    displayed,
-    hostile_notebook,
-    notebook,
-)
+from tests.support.attacks import MARKDOWN, MARKUP, OUTPUTS, hostile_notebook
+from tests.support.notebook_files import cell, displayed, notebook
 
 # nbformat says that it gave ids to the cells of an old notebook.
 pytestmark = pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
