@@ -6,9 +6,19 @@ import sys
 from collections.abc import Sequence
 
 from binder_federation import __version__
-from binder_federation.federation.cli import build, explain, launch, members, serve, simulate, up
+from binder_federation.federation.cli import (
+    build,
+    explain,
+    import_redirector,
+    launch,
+    members,
+    serve,
+    simulate,
+    up,
+)
 from binder_federation.runtime.errors import ServiceError
 
+_COMMANDS = (up, serve, launch, build, members, explain, simulate, import_redirector)
 EXAMPLES = """\
 first steps:
   binderfed up                                   a federation of two members on this machine
@@ -54,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"binderfed {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (up, serve, launch, build, members, explain, simulate):
+    for module in _COMMANDS:
         module.add_command(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)

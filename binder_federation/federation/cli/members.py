@@ -68,4 +68,5 @@ def _load(load: dict[str, int] | None) -> tuple[str, str]:
     if load is None:
         return "?", "?"
     sessions = f"{load['running'] + load['pending']}/{load['capacity']}"
-    return sessions, f"{load['building']}/{load['build_slots']}"
+    slots = f"/{load['build_slots']}" if load["build_slots"] else ""  # a BinderHub tells none
+    return sessions, f"{load['building']}{slots}"
