@@ -10,7 +10,9 @@ import pytest
 from binder_federation import __version__
 from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
 from binder_federation.binder.messages import CheckRecord
+from binder_federation.binder.providers import BUILT_IN
 from tests.support.agent_server import CREDENTIAL, PATH, SHA, AgentServer, running_agent
+from tests.support.provider_displays import check_displays
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -164,7 +166,8 @@ async def test_versions_providers_and_metrics(agent: AgentServer) -> None:
         "protocol": 1,
     }
     providers = (await agent.client.get("/api/repoproviders")).json()
-    assert {"gh", "git"} <= {provider["id"] for provider in providers}
+    check_displays(providers)
+    assert [provider["id"] for provider in providers] == list(BUILT_IN)
     await agent.launch()
     text = (await agent.client.get("/metrics")).text
     assert 'binderfed_agent_launches_total{outcome="success"} 1.0' in text

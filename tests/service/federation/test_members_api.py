@@ -5,9 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from binder_federation.binder.providers import BUILT_IN
 from binder_federation.federation.handlers.service import load_openapi
 from tests.support.fake_member import CREDENTIAL, FakeMember
 from tests.support.federation_server import FederationServer
+from tests.support.provider_displays import check_displays
 
 KEY = "0123456789abcdef" * 2
 
@@ -144,7 +146,8 @@ async def test_health_versions_metrics_and_providers(federation: FederationServe
     assert health.json()["ok"] is True
     assert {check["service"] for check in health.json()["checks"]} >= {"Members"}
     assert versions["protocol"] == 1
-    assert {provider["id"] for provider in providers} >= {"gh", "git"}
+    check_displays(providers)
+    assert [provider["id"] for provider in providers] == list(BUILT_IN)
     assert 'binderfed_launches_total{outcome="ready"} 1.0' in metrics
     assert 'state="up"' in metrics
 

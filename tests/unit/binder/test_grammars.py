@@ -260,8 +260,3 @@ def test_a_trusted_prefix_that_is_no_url_is_a_mistake_in_the_settings() -> None:
     settings = ProviderSettings(trusted_prefixes=("nonsense",))
     with pytest.raises(ConfigurationError, match="trusted_prefixes"):
         make_providers(settings, httpx.AsyncClient())
-
-
-def test_displays_have_binderhubs_shape() -> None:
-    for display in Repositories(PROVIDERS).displays():
-        assert {"displayName", "id", "spec", "detect", "repo", "ref"} <= set(display)
