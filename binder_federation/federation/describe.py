@@ -10,10 +10,11 @@ def make_describe(repositories: Repositories) -> Describe:
     def describe(raw_path: str, /) -> LaunchDescription:
         spec = repositories.parse(raw_path)
         provider = repositories.providers[spec.provider]
+        has_refs = provider.display["ref"].get("enabled", True)
         return LaunchDescription(
             provider_label=str(provider.display["displayName"]),
             repository=spec.repository,
-            ref=spec.ref,
+            ref="" if spec.ref == "HEAD" and not has_refs else spec.ref,
             repository_url=provider.repository_url(spec),
         )
 

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.support.scripted_federation import ScriptedFederation, scripted_federation
+from tests.support.scripted_federation import PROVIDERS, ScriptedFederation, scripted_federation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -144,3 +144,25 @@ async def test_members_are_refreshed(page: Page, federation: ScriptedFederation)
     federation.members = [{"name": "delta", "state": "up"}]
     await page.clock.run_for(16_000)
     await expect(names).to_have_text(["delta up"])
+
+
+async def test_a_doi_has_no_branch_and_goes_into_the_link_as_it_is(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    await expect(page.locator("#ref-field")).to_be_visible()
+    await page.get_by_label("Repository").fill("https://doi.org/10.5281/zenodo.3242074")
+    link = f"{federation.url}/v2/zenodo/10.5281/zenodo.3242074"
+    await expect(page.locator("#link-text")).to_have_text(link)
+    await expect(page.locator("#ref-field")).to_be_hidden()
+    await page.get_by_label("Repository").fill("owner/name")
+    await expect(page.locator("#ref-field")).to_be_visible()
+
+
+async def test_every_provider_can_be_chosen(page: Page) -> None:
+    options = await page.get_by_label("Where it is").locator("option").all_inner_texts()
+    assert options == ["As the address says", *(str(each["displayName"]) for each in PROVIDERS)]
+    for each in PROVIDERS:
+        await page.get_by_label("Where it is").select_option(str(each["id"]))
+        label = page.get_by_label(each["repo"]["label"])
+        await expect(label).to_have_attribute("placeholder", each["repo"]["placeholder"])
+        await expect(page.locator("#ref-field")).to_be_visible(visible=each["ref"]["enabled"])

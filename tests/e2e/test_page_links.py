@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.page_modules import Modules
-from tests.support.scripted_federation import PROVIDERS
+from tests.support.scripted_federation import PROVIDERS, describe
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -14,6 +14,11 @@ GH = {"provider": "gh", "repository": "o/r", "ref": "", "path": "", "pathKind": 
 def at_git(repository: str, **more: str) -> dict[str, str]:
     """What is read from the address of a repository that only git knows."""
     return {**GH, "provider": "git", "repository": repository, **more}
+
+
+def at(provider: str, repository: str, **more: str) -> dict[str, str]:
+    """What is read from the address of a repository of `provider`."""
+    return {**GH, "provider": provider, "repository": repository, **more}
 
 
 @pytest.mark.parametrize(
@@ -74,11 +79,11 @@ def at_git(repository: str, **more: str) -> dict[str, str]:
         ("file:///srv/examples/first", at_git("file:///srv/examples/first")),
         (
             "https://gitlab.com/group/sub/r/-/blob/main/nb.ipynb",
-            at_git("https://gitlab.com/group/sub/r", ref="main", path="nb.ipynb"),
+            at("gl", "group/sub/r", ref="main", path="nb.ipynb"),
         ),
         (
             "https://gitlab.com/group/r/-/tree/feature/x",
-            at_git("https://gitlab.com/group/r", ref="feature/x"),
+            at("gl", "group/r", ref="feature/x"),
         ),
         (
             "https://codeberg.org/o/r/src/branch/main/nb.ipynb",
@@ -86,7 +91,7 @@ def at_git(repository: str, **more: str) -> dict[str, str]:
         ),
         (
             "https://bitbucket.org/o/r/src/main/a/nb.ipynb",
-            at_git("https://bitbucket.org/o/r", ref="main", path="a/nb.ipynb"),
+            at("bitbucket", "o/r", ref="main", path="a/nb.ipynb"),
         ),
     ],
 )
@@ -94,6 +99,92 @@ async def test_links_are_read(modules: Modules, text: str, expected: dict[str, s
     found = await modules.call("parse-link.js", "parseLink", text, PROVIDERS)
     found.pop("note", None)
     assert found == expected
+
+
+GIST = "0123456789abcdef0123456789abcdef"
+DATASET = "https://demo.ckan.org/dataset/sample-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen", "expected"),
+    [
+        (f"https://gist.github.com/user/{GIST}", "", at("gist", f"user/{GIST}")),
+        (f"https://gist.github.com/user/{GIST}/{SHA}", "", at("gist", f"user/{GIST}", ref=SHA)),
+        (f"https://gist.github.com/user/{GIST}#file-a-ipynb", "", at("gist", f"user/{GIST}")),
+        (f"git@gist.github.com:user/{GIST}.git", "", at("gist", f"user/{GIST}")),
+        (f"https://nbviewer.org/gist/user/{GIST}", "", at("gist", f"user/{GIST}")),
+        (f"user/{GIST}", "gist", at("gist", f"user/{GIST}")),
+        ("https://gitlab.com/group/sub/r", "", at("gl", "group/sub/r")),
+        ("git@gitlab.com:group/r.git", "", at("gl", "group/r")),
+        ("group/sub/r", "gl", at("gl", "group/sub/r")),
+        (
+            "https://gitlab.com/g/r/-/blob/dev/a.ipynb",
+            "gl",
+            at("gl", "g/r", ref="dev", path="a.ipynb"),
+        ),
+        ("https://bitbucket.org/work/r", "", at("bitbucket", "work/r")),
+        ("work/r", "bitbucket", at("bitbucket", "work/r")),
+        ("10.5281/zenodo.3242074", "", at("zenodo", "10.5281/zenodo.3242074")),
+        ("doi:10.5281/zenodo.3242074", "", at("zenodo", "10.5281/zenodo.3242074")),
+        ("https://doi.org/10.5281/zenodo.3242074", "", at("zenodo", "10.5281/zenodo.3242074")),
+        (
+            "https://doi.org/10.5281%2Fzenodo.3242074",
+            "zenodo",
+            at("zenodo", "10.5281/zenodo.3242074"),
+        ),
+        ("https://zenodo.org/records/3242074", "", at("zenodo", "10.5281/zenodo.3242074")),
+        ("https://zenodo.org/record/3242074#.XYZ", "", at("zenodo", "10.5281/zenodo.3242074")),
+        (
+            "https://zenodo.org/doi/10.5281/zenodo.3242074",
+            "",
+            at("zenodo", "10.5281/zenodo.3242074"),
+        ),
+        ("10.6084/m9.figshare.9782777.v1", "", at("figshare", "10.6084/m9.figshare.9782777.v1")),
+        (
+            "https://doi.org/10.6084/m9.figshare.9782777",
+            "figshare",
+            at("figshare", "10.6084/m9.figshare.9782777"),
+        ),
+        ("https://doi.org/10.7910/DVN/TJCLKP", "", at("dataverse", "10.7910/DVN/TJCLKP")),
+        (
+            "https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/TJCLKP",
+            "",
+            at("dataverse", "10.7910/DVN/TJCLKP"),
+        ),
+        ("doi:10.18419/darus-1", "dataverse", at("dataverse", "10.18419/darus-1")),
+        (f"https://www.hydroshare.org/resource/{GIST}/", "", at("hydroshare", GIST)),
+        (GIST, "hydroshare", at("hydroshare", GIST)),
+        (DATASET, "", at("ckan", DATASET)),
+        (f"{DATASET}?activity_id=ab12cd34-5", "ckan", at("ckan", f"{DATASET}?activity_id=ab12cd34-5")),
+        (
+            f"https://mybinder.org/v2/gist/user/{GIST}/HEAD",
+            "",
+            at("gist", f"user/{GIST}", ref="HEAD"),
+        ),
+        ("https://mybinder.org/v2/gl/g%2Fs%2Fr/main", "", at("gl", "g/s/r", ref="main")),
+        (
+            "https://mybinder.org/v2/zenodo/10.5281/zenodo.3242074/?urlpath=lab",
+            "",
+            at("zenodo", "10.5281/zenodo.3242074", path="lab", pathKind="url"),
+        ),
+        (
+            "https://mybinder.org/v2/ckan/https%3A%2F%2Fdemo.ckan.org%2Fdataset%2Fsample-1",
+            "",
+            at("ckan", DATASET),
+        ),
+    ],
+)
+async def test_every_provider_s_addresses_become_its_links(
+    modules: Modules, text: str, chosen: str, expected: dict[str, str]
+) -> None:
+    found = await modules.call("parse-link.js", "parseLink", text, PROVIDERS, chosen)
+    found.pop("note", None)
+    assert found == expected
+    display = next(each for each in PROVIDERS if each["id"] == found["provider"])
+    choice = {**found, "ref": found["ref"] or display["ref"].get("default", "")}
+    path = await modules.call("launch-link.js", "launchPath", choice, display)
+    launch = path.removeprefix("v2/").partition("?")[0]
+    assert describe(launch).provider_label == display["displayName"]
 
 
 @pytest.mark.parametrize(
@@ -105,10 +196,10 @@ async def test_links_are_read(modules: Modules, text: str, expected: dict[str, s
         ("https://github.com/", "names no repository"),
         ("https://me:secret@github.com/o/r", "password"),
         ("https://token@host.example/o/r", "password"),
-        ("https://mybinder.org/v2/zenodo/10.5281/zenodo.1", "no provider “zenodo”"),
+        ("https://mybinder.org/v2/dat/10.5281/zenodo.1", "no provider “dat”"),
         ("https://mybinder.org/v2/gh/owner", "not whole"),
         ("https://github.com/o/%zz", "neither"),
-        ("10.5281/zenodo.3242074", "DOI"),
+        ("10.1234/unknown.5", "knows this DOI"),
         ("javascript:alert(1)", "neither"),
     ],
 )
@@ -140,16 +231,15 @@ async def test_a_provider_s_own_pattern_is_asked(modules: Modules) -> None:
     assert refused["error"] == "Dated things takes an address like this: 2018-05."
 
 
-async def test_gitlab_s_own_provider_is_used_where_there_is_one(modules: Modules) -> None:
-    gitlab = {
-        "id": "gl",
-        "displayName": "GitLab",
-        "detect": {"regex": "^(https?://gitlab.com/)?(?<repo>.*)"},
-    }
-    found = await modules.call(
-        "parse-link.js", "parseLink", "git@gitlab.com:g/s/r.git", [*PROVIDERS, gitlab]
-    )
-    assert (found["provider"], found["repository"]) == ("gl", "g/s/r")
+async def test_a_further_provider_s_links_follow_from_its_display_data(modules: Modules) -> None:
+    further = {"id": "forge", "displayName": "Forge", "ref": {"enabled": True, "default": "trunk"}}
+    choice = {"provider": "forge", "repository": "team/r", "ref": "trunk"}
+    for escaped, link in ((True, "v2/forge/team%2Fr/trunk"), (False, "v2/forge/team/r/trunk")):
+        display = {**further, "repo": {"urlEncode": escaped}}
+        assert await modules.call("launch-link.js", "launchPath", choice, display) == link
+        raw = link.removeprefix("v2/forge/")
+        read = await modules.call("launch-link.js", "readSpec", "forge", raw, display)
+        assert read == {"repository": "team/r", "ref": "trunk"}
 
 
 async def test_an_ambiguous_branch_is_said_to_be_a_guess(modules: Modules) -> None:

@@ -78,7 +78,7 @@ function showShare() {
   const isUsable = !errors.ref && !errors.path;
   const chosen = isUsable ? choice() : null;
   const sample = { provider: "gh", repository: "owner/repository", ref: "HEAD" };
-  const link = launchLink(siteUrl, chosen ?? sample);
+  const link = launchLink(siteUrl, chosen ?? sample, providers.get((chosen ?? sample).provider));
   const texts = { link, ...makeBadges(siteUrl, link) };
   for (const [name, text] of Object.entries(texts)) element(`${name}-text`).textContent = text;
   element("share").classList.toggle("is-sample", !chosen);
@@ -100,6 +100,7 @@ function showRepositoryMessage(answer, mayComplain) {
 function update({ mayComplain }) {
   const answer = readRepository();
   showRepositoryMessage(answer, mayComplain);
+  followRef();
   showShare();
   clearTimeout(pause);
   if (answer?.error && !mayComplain) {
@@ -125,6 +126,11 @@ function followProvider() {
   const data = providers.get(provider.value);
   element("repository-label").textContent = data?.repo?.label ?? "Repository";
   repository.placeholder = data?.repo?.placeholder ?? "https://github.com/owner/repository";
+}
+
+/** A provider without refs takes the field away, whether it was chosen or read. */
+function followRef() {
+  const data = providers.get(found?.provider ?? provider.value);
   element("ref-field").hidden = data?.ref?.enabled === false;
   ref.placeholder = data?.ref?.default ?? "HEAD";
 }

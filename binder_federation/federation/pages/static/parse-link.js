@@ -7,6 +7,7 @@
  * It is pure: no page, no network.
  */
 
+import { findDataProvider, readDoi } from "./data-links.js";
 import { readForgePath } from "./forge-paths.js";
 import { formatSpec, readSpec } from "./launch-link.js";
 
@@ -17,7 +18,7 @@ const SENTENCES = {
   unreadable: "This is neither a repository’s address nor owner/repository.",
   password: "The address holds a password or token. Take it out: a launch link is public.",
   noRepository: "The address names no repository. It looks like https://github.com/owner/repository.",
-  doi: "This federation cannot launch from a DOI.",
+  doi: "No provider of this federation knows this DOI. Choose the one that has it, if it is there.",
 };
 
 export function parseLink(text, providers, chosen = "") {
@@ -27,7 +28,7 @@ export function parseLink(text, providers, chosen = "") {
   if (/\s/.test(given)) return { error: SENTENCES.unreadable };
   const found = readLaunchLink(given, known)
     ?? readForChosen(given, known, chosen)
-    ?? readDoi(given, known)
+    ?? readData(given, known)
     ?? readScp(given, known)
     ?? readShorthand(given, known)
     ?? readAddress(given, known)
@@ -61,7 +62,7 @@ function check(found, known, chosen) {
 function isValid(found, provider) {
   if (!provider.spec?.validateRegex) return true;
   const ref = found.ref || (provider.ref?.enabled === false ? "" : (provider.ref?.default ?? "HEAD"));
-  return new RegExp(`^(?:${provider.spec.validateRegex})$`).test(formatSpec({ ...found, ref }));
+  return new RegExp(`^(?:${provider.spec.validateRegex})$`).test(formatSpec({ ...found, ref }, provider));
 }
 
 /** A launch link of any Binder: `https://mybinder.org/v2/gh/o/r/ref?urlpath=x`. */
@@ -70,7 +71,7 @@ function readLaunchLink(given, known) {
   if (!match) return null;
   const [, provider, rawSpec, query] = match;
   if (!known.has(provider)) return { error: `This federation has no provider “${provider}”.` };
-  const spec = readSpec(provider, rawSpec.replace(/\/+$/, ""));
+  const spec = readSpec(provider, rawSpec.replace(/\/+$/, ""), known.get(provider));
   if (!spec) return { error: "The launch link is not whole: it names no repository." };
   return answer(provider, spec.repository, { ref: spec.ref, ...readQuery(query) });
 }
@@ -82,17 +83,21 @@ function readQuery(query) {
   return { path: values.get("labpath") ?? values.get("filepath") ?? "", pathKind: "file" };
 }
 
-/** A provider that was picked and has a grammar of its own, such as a DOI. */
+/** A provider that was picked reads what others would not know as its own, such as a DOI. */
 function readForChosen(given, known, chosen) {
   if (!chosen || chosen === "gh" || chosen === "git" || !known.has(chosen)) return null;
-  return answer(chosen, detect(known.get(chosen), given) ?? given);
+  const provider = known.get(chosen);
+  const address = readHosted(given, new Map([[chosen, provider]]));
+  if (address && !address.error) return address;
+  const doi = readDoi(given);
+  return answer(chosen, detect(provider, doi ?? given) ?? doi ?? given);
 }
 
-function readDoi(given, known) {
-  const doi = /^(?:https?:\/\/(?:dx\.)?doi\.org\/|doi:)?(10\.\d{4,9}\/.+)$/i.exec(given)?.[1];
+function readData(given, known) {
+  const doi = readDoi(given);
   if (!doi) return null;
-  const id = { "10.5281": "zenodo", "10.6084": "figshare", "10.7910": "dataverse" }[doi.split("/")[0]];
-  return id && known.has(id) ? answer(id, doi) : { error: SENTENCES.doi };
+  const found = findDataProvider(doi, known.values());
+  return found ? answer(found.provider, found.repository) : { error: SENTENCES.doi };
 }
 
 /** `git@host:owner/name.git` */
@@ -112,6 +117,25 @@ function readShorthand(given, known) {
 }
 
 function readAddress(given, known) {
+  const address = splitAddress(given);
+  if (!address || address.error) return address;
+  const { isWeb, protocol, shown } = address;
+  const web = webProvider(shown.host, shown.parts, known);
+  if (web) return web;
+  const data = findDataProvider(given, known.values());
+  if (data) return answer(data.provider, data.repository);
+  if (!isWeb) return answer("git", given.replace(/^git\+/, "").replace(/\/+$/, ""));
+  return readGit(`${protocol}//${shown.host}`, shown.host, shown.parts);
+}
+
+/** An address at the host of one of the providers `known`, or null. */
+function readHosted(given, known) {
+  const address = splitAddress(given);
+  return address?.shown ? webProvider(address.shown.host, address.shown.parts, known) : null;
+}
+
+/** `{isWeb, protocol, shown: {host, parts}}`, or `{error}`, or null for what is no address. */
+function splitAddress(given) {
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(given);
   if (!hasScheme && !/^[\w-]+(\.[\w-]+)+(:\d+)?\/./.test(given)) return null;
   const url = toUrl(hasScheme ? given.replace(/^git\+/, "") : `https://${given}`);
@@ -124,11 +148,7 @@ function readAddress(given, known) {
   if (parts.length === 0) return { error: SENTENCES.noRepository };
   const isWeb = url.protocol === "https:" || url.protocol === "http:";
   const host = url.host.replace(/^www\./, "");
-  const shown = readViewer(host, parts) ?? { host, parts };
-  const web = webProvider(shown.host, shown.parts, known);
-  if (web) return web;
-  if (!isWeb) return answer("git", given.replace(/^git\+/, "").replace(/\/+$/, ""));
-  return readGit(`${url.protocol}//${shown.host}`, shown.host, shown.parts);
+  return { isWeb, protocol: url.protocol, shown: readViewer(host, parts) ?? { host, parts } };
 }
 
 /** Sites that show another host's files: nbviewer, raw.githubusercontent.com. */
@@ -139,6 +159,12 @@ function readViewer(host, parts) {
   if (/^nbviewer\.(jupyter\.)?org$/.test(host) && parts[0] === "github") {
     return { host: "github.com", parts: parts.slice(1) };
   }
+  if (/^nbviewer\.(jupyter\.)?org$/.test(host) && parts[0] === "gist") {
+    return { host: "gist.github.com", parts: parts.slice(1, 4) };
+  }
+  if (host === "gist.githubusercontent.com" && parts.length > 2) {
+    return { host: "gist.github.com", parts: [...parts.slice(0, 2), ...parts.slice(3, 4)] };
+  }
   return null;
 }
 
@@ -146,13 +172,19 @@ function readViewer(host, parts) {
 function webProvider(host, parts, known) {
   for (const provider of known.values()) {
     if (provider.id === "git") continue;
-    const found = readForgePath(parts, TWO_PART_HOSTS[host] || provider.id === "gh" ? 2 : Infinity);
+    const found = provider.id === "gist" ? readGistPath(parts)
+      : readForgePath(parts, TWO_PART_HOSTS[host] || provider.id === "gh" ? 2 : Infinity);
     const plain = found.repository.replace(/\.git$/, "");
     const repository = repositoryAt(provider, host, plain);
     if (repository) return answer(provider.id, repository, found);
     if (isHostOf(provider, host)) return { error: SENTENCES.noRepository };
   }
   return null;
+}
+
+/** `user/id[/commit]` */
+function readGistPath([user = "", id = "", commit = ""]) {
+  return { repository: `${user}/${id}`, ref: /^[0-9a-f]{40}$/.test(commit) ? commit : "" };
 }
 
 /** The repository's name if the provider's own pattern finds it at `host`, or "". */
