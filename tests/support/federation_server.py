@@ -102,7 +102,7 @@ async def running_federation(
     app = await create_app(FederationSettings(**quick))
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", settings.get("port", 0))
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
