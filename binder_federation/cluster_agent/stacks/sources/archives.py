@@ -1,7 +1,7 @@
 """Unpacks a zip or a tar archive that a stranger made, within bounds.
 
-Nothing lands outside the folder: names are checked, links that lead out are refused, and
-devices are. What comes out is counted while it comes, whatever the archive says of it.
+Nothing lands outside the folder: names are checked, and only files and folders come out,
+no links and no devices. What comes out is counted while it comes, whatever the archive says of it.
 A single folder at the top is left away, as repo2docker does: archives that GitHub makes
 have one.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from binder_federation.binder.errors import BuildFailed
+from binder_federation.binder.providers.text import shown
 from binder_federation.cluster_agent.stacks.sources.paths import place_below
 
 MOST_MEMBERS = 100_000
@@ -51,14 +52,21 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES)
 
 
-def unpack(archive: Path, target: Path, *, most_bytes: int, is_stopped: Callable[[], bool]) -> None:
+def unpack(
+    archive: Path,
+    target: Path,
+    *,
+    most_bytes: int,
+    is_stopped: Callable[[], bool],
+    most_members: int = MOST_MEMBERS,
+) -> None:
     """Have `target` (new) hold what is in `archive`. Blocking.
 
     Raises `BuildFailed` when it is broken, too large or not to be trusted, `OSError` when the
     disk fails, `Stopped` soon after `is_stopped()`.
     """
     target.mkdir(parents=True)
-    budget = _Budget(most_bytes, is_stopped)
+    budget = _Budget(most_bytes, most_members, is_stopped)
     try:
         if archive.name.lower().endswith(".zip"):
             _unzip(archive, target, budget)
@@ -66,7 +74,7 @@ def unpack(archive: Path, target: Path, *, most_bytes: int, is_stopped: Callable
             _untar(archive, target, budget)
     except _BROKEN as error:
         raise BuildFailed(
-            f"The archive {archive.name} cannot be unpacked: it is broken, or leads out of itself."
+            f"The archive {archive.name} cannot be unpacked: it is broken."
         ) from error
     _lift_single_folder(target)
 
@@ -74,16 +82,17 @@ def unpack(archive: Path, target: Path, *, most_bytes: int, is_stopped: Callable
 class _Budget:
     """Counts what comes out."""
 
-    def __init__(self, most_bytes: int, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, most_bytes: int, most_members: int, is_stopped: Callable[[], bool]) -> None:
         self._most_bytes = most_bytes
+        self._most_members = most_members
         self._is_stopped = is_stopped
         self._bytes = 0
         self._members = 0
 
     def add_member(self) -> None:
         self._members += 1
-        if self._members > MOST_MEMBERS:
-            raise BuildFailed(f"The archive holds more than {MOST_MEMBERS:,} files.")
+        if self._members > self._most_members:
+            raise BuildFailed(f"The archive holds more than {self._most_members:,} files.")
 
     def add_bytes(self, count: int) -> None:
         if self._is_stopped():
@@ -110,26 +119,13 @@ def _unzip(archive: Path, target: Path, budget: _Budget) -> None:
             if member.is_dir():
                 place.mkdir(parents=True, exist_ok=True)
                 continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with opened.open(member) as source, place.open("xb") as copy:
-                _copy(source, copy, budget)
-            if member.external_attr >> 16 & stat.S_IXUSR:
-                place.chmod(0o755)
-
-
-def _plain(name: str) -> str:
-    """The name without what means nothing; that of the archive's own folder is empty."""
-    plain = name.removeprefix("./").rstrip("/")
-    return "" if plain == "." else plain
-
-
-def _copy(source: IO[bytes], copy: IO[bytes], budget: _Budget) -> None:
-    while block := source.read(_BLOCK_BYTES):
-        budget.add_bytes(len(block))
-        copy.write(block)
+            with opened.open(member) as source:
+                _write(source, place, mode=member.external_attr >> 16, budget=budget)
 
 
 def _untar(archive: Path, target: Path, budget: _Budget) -> None:
+    """Nothing but files and folders: `tarfile`'s own filter for links has been led astray
+    (CVE-2025-4517), and no content that people publish needs them."""
     with gzip.open(archive) as plain:
         counted = cast("BinaryIO", _CountedReader(cast("IO[bytes]", plain), budget))
         with tarfile.open(fileobj=counted, mode="r:") as opened:
@@ -137,11 +133,36 @@ def _untar(archive: Path, target: Path, budget: _Budget) -> None:
                 budget.add_member()
                 if not (name := _plain(member.name)):
                     continue
-                place_below(target, name)
-                if member.issparse():  # its size on the disk is not what is counted
-                    raise tarfile.ReadError("a file with holes")
-                # The filter refuses devices, and links that lead out (PEP 706).
-                opened.extract(member, target, filter="data")
+                place = place_below(target, name)
+                if member.isdir():
+                    place.mkdir(parents=True, exist_ok=True)
+                    continue
+                source = None if member.issparse() else _content(opened, member)
+                if source is None:
+                    raise BuildFailed(f"“{shown(name)}” in {archive.name} is no plain file.")
+                _write(source, place, mode=member.mode, budget=None)
+
+
+def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
+    return opened.extractfile(member) if member.isreg() else None
+
+
+def _write(source: IO[bytes], place: Path, *, mode: int, budget: "_Budget | None") -> None:
+    """A new file; without a budget it is counted elsewhere."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("xb") as copy:
+        while block := source.read(_BLOCK_BYTES):
+            if budget is not None:
+                budget.add_bytes(len(block))
+            copy.write(block)
+    if mode & stat.S_IXUSR:
+        place.chmod(0o755)
+
+
+def _plain(name: str) -> str:
+    """The name without what means nothing; that of the archive's own folder is empty."""
+    plain = name.removeprefix("./").rstrip("/")
+    return "" if plain == "." else plain
 
 
 class _CountedReader:
