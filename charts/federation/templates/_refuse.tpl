@@ -32,7 +32,7 @@
 
 {{/* Not in the schema: its errors show the value. */}}
 {{- define "federation.refuseSecrets" -}}
-{{- $secrets := omit .Values.secrets "existingSecret" -}}
+{{- $secrets := omit .Values.secrets "existingSecret" "rotating" -}}
 {{- if .Values.secrets.existingSecret -}}
   {{- range $name, $value := $secrets -}}
     {{- if $value -}}
@@ -41,8 +41,16 @@
   {{- end -}}
 {{- else -}}
   {{- include "federation.refuseWeak" (dict "name" "adminToken" "value" $secrets.adminToken) -}}
-  {{- range $name, $value := $secrets.memberCredentials -}}
-    {{- include "federation.refuseWeak" (dict "name" (printf "memberCredentials.%s" $name) "value" (default "-" $value)) -}}
+  {{- range $number, $value := $secrets.tokenKeys -}}
+    {{- include "federation.refuseWeak" (dict "name" (printf "tokenKeys[%d]" $number) "value" (default "-" $value) "least" 32) -}}
+  {{- end -}}
+  {{- range $place := list "memberCredentials" "oldMemberCredentials" "buildTokens" -}}
+    {{- range $name, $value := get $secrets $place -}}
+      {{- include "federation.refuseWeak" (dict "name" (printf "%s.%s" $place $name) "value" (default "-" $value)) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- if .Values.secrets.rotating -}}
+    {{- fail "secrets.rotating is for an existingSecret: use secrets.oldMemberCredentials." -}}
   {{- end -}}
   {{- if and .Values.redis.bundled.enabled (not $secrets.redisPassword) -}}
     {{- fail "secrets.redisPassword is missing: the bundled Redis needs one (or name secrets.existingSecret)." -}}
@@ -54,8 +62,9 @@
 {{- end }}
 
 {{- define "federation.refuseWeak" -}}
-{{- if and .value (lt (len .value) 16) -}}
-  {{- fail (printf "secrets.%s is too short: a random text of at least 16 characters is needed." .name) -}}
+{{- $least := default 16 .least -}}
+{{- if and .value (lt (len .value) (int $least)) -}}
+  {{- fail (printf "secrets.%s is too short: a random text of at least %d characters is needed." .name (int $least)) -}}
 {{- end -}}
 {{- if regexMatch "[\\x00-\\x1f\"\\\\]" .value -}}
   {{- fail (printf "secrets.%s holds a quote, a backslash or a line's end: a random text of letters and digits does." .name) -}}
@@ -71,6 +80,9 @@
   {{- if hasKey $member "credential" -}}
     {{- fail (printf "%s.credential is not for here: use secrets.memberCredentials.%s or secrets.existingSecret." $place $name) -}}
   {{- end -}}
+  {{- if hasKey $member "old_credentials" -}}
+    {{- fail (printf "%s.old_credentials is not for here: use secrets.oldMemberCredentials.%s, or secrets.rotating." $place $name) -}}
+  {{- end -}}
   {{- if hasKey $known $name -}}
     {{- fail (printf "%s.name: %q is used twice." $place $name) -}}
   {{- end -}}
@@ -83,13 +95,20 @@
     {{- fail (printf "secrets.memberCredentials.%s is missing: the text shared with this member (or name secrets.existingSecret)." $name) -}}
   {{- end -}}
 {{- end -}}
-{{- range $name, $_ := $credentials -}}
-  {{- if not (hasKey $known $name) -}}
-    {{- fail (printf "secrets.memberCredentials.%s is not for here: config.members has no member of this name." $name) -}}
+{{- range $place := list "memberCredentials" "oldMemberCredentials" -}}
+  {{- range $name, $_ := get $.Values.secrets $place -}}
+    {{- if not (hasKey $known $name) -}}
+      {{- fail (printf "secrets.%s.%s is not for here: config.members has no member of this name." $place $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- range .Values.secrets.rotating -}}
+  {{- if not (hasKey $known .) -}}
+    {{- fail (printf "secrets.rotating: config.members has no member %q." .) -}}
   {{- end -}}
 {{- end -}}
 {{- /* A variable has room for 128 KiB; credentials of 64 characters are counted for each. */ -}}
-{{- if gt (add (len (include "federation.members" .Values.config.members)) (mul 64 (len (default list .Values.config.members)))) 120000 -}}
+{{- if gt (add (len (include "federation.members" .)) (mul 64 (len (default list .Values.config.members)))) 120000 -}}
   {{- fail "config.members is too long for a variable of the container: mount a federation.yaml of your own that has them." -}}
 {{- end -}}
 {{- end }}

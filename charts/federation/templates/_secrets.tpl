@@ -9,6 +9,8 @@ puts the credentials when it starts the container.
 {{- define "federation.secretSettings" -}}
 adminToken: {key: admin-token, setting: admin.token}
 redisPassword: {key: redis-password, setting: redis.password}
+tokenKeys: {key: token-keys, setting: tokens.keys}
+buildTokens: {key: build-tokens, setting: builds.tokens}
 githubToken: {key: github-token, setting: providers.github.token}
 githubClientSecret: {key: github-client-secret, setting: providers.github.client_secret}
 gitlabPrivateToken: {key: gitlab-private-token, setting: providers.gitlab.private_token}
@@ -37,9 +39,16 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
     secretKeyRef:
       name: {{ $secret }}
       key: member-{{ .name }}
+{{- if has .name (include "federation.rotating" $ | fromJsonArray) }}
+- name: OLD_{{ include "federation.credentialVariable" .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: old-member-{{ .name }}
 {{- end }}
 {{- end }}
-{{- with .Values.config.members }}
+{{- end }}
+{{- if .Values.config.members }}
 # After the variables that it refers to.
 - name: BINDERFED_MEMBERS
   value: {{ include "federation.members" . | quote }}
@@ -53,14 +62,21 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
 CREDENTIAL_OF_{{ . | replace "-" "_" | upper }}
 {{- end }}
 
+{{/* The members of which an old credential is accepted as well, as JSON. */}}
+{{- define "federation.rotating" -}}
+{{- concat .Values.secrets.rotating (keys .Values.secrets.oldMemberCredentials) | toJson -}}
+{{- end }}
+
 {{/* The members as JSON. `$$(` is Kubernetes' way to write `$(` where no variable is meant. */}}
 {{- define "federation.members" -}}
 {{- $members := list -}}
-{{- range . -}}
+{{- $rotating := include "federation.rotating" . | fromJsonArray -}}
+{{- range .Values.config.members -}}
   {{- $member := toJson . | replace "$(" "$$(" -}}
   {{- if ne (default "agent" .kind) "binderhub" -}}
-    {{- $credential := printf `,"credential":"$(%s)"}` (include "federation.credentialVariable" .name) -}}
-    {{- $member = printf "%s%s" (trimSuffix "}" $member) $credential -}}
+    {{- $variable := include "federation.credentialVariable" .name -}}
+    {{- $old := ternary (printf `,"old_credentials":["$(OLD_%s)"]` $variable) "" (has .name $rotating) -}}
+    {{- $member = printf `%s,"credential":"$(%s)"%s}` (trimSuffix "}" $member) $variable $old -}}
   {{- end -}}
   {{- $members = append $members $member -}}
 {{- end -}}

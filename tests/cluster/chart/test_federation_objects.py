@@ -310,6 +310,7 @@ def test_every_object_says_whose_it_is() -> None:
         ({}, "port-forward"),
         (ROUTE, "\n  https://binder.example.org\n"),
         (ROUTE, "The cluster has no kind HTTPRoute"),
+        (ROUTE, "config.trusted_proxies is not set"),
         ({}, "secrets.adminToken is not set"),
         ({"redis": ABSENT, "replicas": 1}, "It has no Redis"),
         ({"networkPolicies.enabled": False}, "networkPolicies.enabled is false"),

@@ -1,5 +1,6 @@
 """What the federation reads: `config` with what the chart knows, and secrets by their variables."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,17 +107,34 @@ SECRETS = {
     "bitbucketToken": ("bitbucket-token", "providers.bitbucket.token"),
     "bitbucketAppPassword": ("bitbucket-app-password", "providers.bitbucket.app_password"),
 }
+OURS = {"existingSecret": "ours", "redisPassword": "", "memberCredentials": ABSENT}
+KEYS = ["a-long-random-text-that-signs-tokens", "another-one-that-signed-them-before"]
+OLD, CI = "the-credential-before-this-one", "the-token-of-somebodys-ci"
+LISTS = {
+    "tokenKeys": KEYS,
+    "buildTokens": {"uni-a-ci": CI},
+    "oldMemberCredentials": {"uni-a": OLD},
+}
+
+
+def check_lists(settings: FederationSettings) -> None:
+    """What is secret in a list."""
+    (member,), (builder,) = settings.members, settings.builds.tokens
+    assert [key.get_secret_value() for key in settings.tokens.keys] == KEYS
+    assert [old.get_secret_value() for old in member.old_credentials] == [OLD]
+    assert (builder.name, builder.token.get_secret_value()) == ("uni-a-ci", CI)
 
 
 def test_secrets_reach_their_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {name: f"the-secret-text-for-{name}" for name in SECRETS}
-    rendered = render_federation({"secrets": given})
+    rendered = render_federation({"secrets": {**given, **LISTS}})
 
     settings = read(rendered, tmp_path, monkeypatch)
 
     assert {name: secret_at(settings, path) for name, (_, path) in SECRETS.items()} == given
+    check_lists(settings)
     elsewhere = str([each for each in rendered.objects if each["kind"] != "Secret"])
-    told = [text for text in (CREDENTIAL, *given.values()) if text in elsewhere]
+    told = [text for text in (CREDENTIAL, OLD, CI, *given.values(), *KEYS) if text in elsewhere]
     assert told == [], "a secret stands outside of the Secret"
 
 
@@ -127,16 +145,21 @@ def secret_at(settings: Any, path: str) -> str:
 
 
 def test_a_secret_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered = render_federation({"secrets": {"existingSecret": "ours", "redisPassword": "",
-                                              "memberCredentials": ABSENT}})  # fmt: skip
+    rendered = render_federation({"secrets": {**OURS, "rotating": ["uni-a"]}})
     theirs = {key: f"the-secret-text-for-{key}" for key, _ in SECRETS.values()}
-    theirs["member-uni-a"] = CREDENTIAL
+    theirs |= {
+        "member-uni-a": CREDENTIAL,
+        "old-member-uni-a": OLD,
+        "token-keys": json.dumps(KEYS),
+        "build-tokens": json.dumps([{"name": "uni-a-ci", "token": CI}]),
+    }
 
     settings = read(rendered, tmp_path, monkeypatch, secret=theirs)
 
     assert rendered.all("Secret") == []
     assert "the-secret" not in rendered.text
     assert secret_at(settings.members[0], "credential") == CREDENTIAL
+    check_lists(settings)
     assert {path: secret_at(settings, path) for _, path in SECRETS.values()} == {
         path: theirs[key] for key, path in SECRETS.values()
     }
@@ -148,8 +171,7 @@ def test_a_secret_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_optional_may_be_missing_in_a_secret_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rendered = render_federation({**OWN_REDIS, "secrets": {"existingSecret": "ours",
-                                  "redisPassword": "", "memberCredentials": ABSENT}})  # fmt: skip
+    rendered = render_federation({**OWN_REDIS, "secrets": OURS})
 
     settings = read(rendered, tmp_path, monkeypatch, secret={"member-uni-a": CREDENTIAL})
 
@@ -169,12 +191,18 @@ def test_every_secret_setting_has_a_place_in_the_chart() -> None:
                 yield ".".join(path)
         for name, child in node.get("properties", {}).items():
             yield from secret_paths(child, (*path, name))
+        if "items" in node:
+            yield from secret_paths(node["items"], (*path, "*"))
 
     paths = set(secret_paths(schema, ()))
 
     assert "providers.github.token" in paths, "this test does not find what is secret"
+    lists = {
+        "members.*.credential", "members.*.old_credentials.*",
+        "tokens.keys.*", "builds.tokens.*.token",
+    }  # fmt: skip
     # A URL is refused when it has a password; it may stand in `config` otherwise.
-    assert paths - {path for _, path in SECRETS.values()} == {"redis.url"}, (
+    assert paths - {path for _, path in SECRETS.values()} - lists == {"redis.url"}, (
         "add it to charts/federation: _secrets.tpl, values.yaml, values.schema.json"
     )
 
@@ -247,7 +275,21 @@ REFUSED: dict[str, dict[str, Any]] = {
                   "kind": "binderhub", "weight": 1.0} for number in range(1200)],
         "secrets.memberCredentials": ABSENT,
     },
+    "config.members[0].old_credentials is not for here": {
+        MEMBER: [{"name": "uni-a", "url": "https://a.example", "old_credentials": ["x" * 20]}]
+    },
+    "secrets.rotating is for an existingSecret": {"secrets.rotating": ["uni-a"]},
+    "secrets.oldMemberCredentials.uni-z is not for here: config.members has no member": {
+        "secrets.oldMemberCredentials.uni-z": "a-long-random-text-too"
+    },
+    "secrets.buildTokens.ci is too short": {"secrets.buildTokens.ci": "geheim"},
+    "config.builds.tokens is not for here: use secrets.buildTokens": {
+        "config.builds.tokens": [{"name": "ci", "token": "geheim-and-long-enough"}]
+    },
     "secrets.adminToken is too short": {"secrets.adminToken": "geheim"},
+    "secrets.tokenKeys[0] is too short: a random text of at least 32": {
+        "secrets.tokenKeys": ["geheim-but-not-long-enough"]
+    },
     "secrets.redisPassword is missing": {"secrets.redisPassword": ""},
     "secrets.redisPassword is too short": {"secrets.redisPassword": "geheim"},
     "secrets.memberCredentials is not for here: secrets.existingSecret": {
