@@ -23,6 +23,7 @@ from binder_federation.runtime.web import (
 LIST_SESSIONS_EVERY_SECONDS = 3.0
 CLEAN_UP_SECONDS = 4.0
 """What stopping leaves for removing the hub's users."""
+ANY_LAUNCH = r"/build/{path:[\s\S]*}"  # a `.` would leave out a decoded newline
 
 
 def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Application:
@@ -33,10 +34,10 @@ def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Ap
     app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))
     app.cleanup_ctx.append(_context_of(settings, stack))
     app.on_shutdown.append(_stop_launches)
-    app.router.add_get("/build/{path:.*}", build.build, allow_head=False)
-    app.router.add_head("/build/{path:.*}", build.check)
-    app.router.add_delete("/build/{path:.*}", build.dismiss)
-    app.router.add_route("OPTIONS", "/build/{path:.*}", build.preflight)
+    app.router.add_get(ANY_LAUNCH, build.build, allow_head=False)
+    app.router.add_head(ANY_LAUNCH, build.check)
+    app.router.add_delete(ANY_LAUNCH, build.dismiss)
+    app.router.add_route("OPTIONS", ANY_LAUNCH, build.preflight)
     app.router.add_get("/api/drain", drain.tell)
     app.router.add_put("/api/drain", drain.begin)
     app.router.add_delete("/api/drain", drain.end)
@@ -44,6 +45,7 @@ def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Ap
     app.router.add_get("/versions", service.versions)
     app.router.add_get("/metrics", service.metrics)
     app.router.add_get("/api/repoproviders", service.repo_providers)
+    app.router.add_get("/api/openapi.json", service.openapi)
     return app
 
 

@@ -42,6 +42,9 @@ class AgentLaunchSettings(Section):
     """A launch whose federation went away without a word goes on for so long."""
     kept_seconds: Seconds = 120.0
     """What a launch came to can be asked for again for so long after its end."""
+    hold_seconds: Seconds = 60.0
+    """The stream stays open after its last event for so long, as BinderHub's does: an EventSource
+    whose server closes first connects anew."""
     pre_launch_hook: str = ""
     """`package.module:function`, called before each server's start (docs/members.md)."""
     named_servers: bool = False

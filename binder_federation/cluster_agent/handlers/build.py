@@ -15,7 +15,7 @@ from binder_federation.binder.errors import InvalidSpec
 from binder_federation.binder.events import KEEPALIVE, encode_event, failed_event
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext
 from binder_federation.cluster_agent.launches import LaunchRequest
-from binder_federation.cluster_agent.streams import LaunchStream, LaunchStreams
+from binder_federation.cluster_agent.streams import LaunchStream
 from binder_federation.runtime.cors import CORS
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import raw_path_after
@@ -27,15 +27,15 @@ STREAM_HEADERS = {
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",
 }
-HOLD_SECONDS = 60.0
-"""After its last event: an EventSource whose server closes first connects anew."""
 WRITE_SECONDS = 60.0
 """A client that takes nothing for so long is gone."""
 
 
 async def preflight(request: web.Request) -> web.StreamResponse:
     """`OPTIONS`: a page may read the stream, whose token says that it was sent here."""
-    return request.app[CORS].preflight(request, methods="GET, HEAD, OPTIONS")
+    response = request.app[CORS].preflight(request, methods="GET, HEAD, OPTIONS")
+    response.headers["Allow"] = "GET, HEAD, DELETE, OPTIONS"  # DELETE is for the federation
+    return response
 
 
 async def check(request: web.Request) -> web.StreamResponse:
@@ -64,7 +64,7 @@ async def build(request: web.Request) -> web.StreamResponse:
     try:
         await _relay(response, stream, context, after=_last_seen(request) if known else 0)
         stream.is_collected = True
-        await _hold(response, context.streams, context.settings.keepalive_seconds)
+        await _hold(response, context)
     except TimeoutError:
         log.info("stream_client_stalled")
         if request.transport is not None:
@@ -119,12 +119,11 @@ async def _relay(
             await _write(response, data or KEEPALIVE)
 
 
-async def _hold(
-    response: web.StreamResponse, streams: LaunchStreams, keepalive_seconds: float
-) -> None:
+async def _hold(response: web.StreamResponse, context: AgentContext) -> None:
     """Leave the closing to the client, within reason."""
+    streams, keepalive_seconds = context.streams, context.settings.keepalive_seconds
     loop = asyncio.get_running_loop()
-    until = loop.time() + HOLD_SECONDS
+    until = loop.time() + context.settings.launch.hold_seconds
     while not streams.is_stopping and (left := until - loop.time()) > 0:
         await streams.wait_for_stop(timeout_seconds=min(left, keepalive_seconds))
         await _write(response, KEEPALIVE)

@@ -1,5 +1,9 @@
 """What a member answers about itself: health, versions, metrics, providers."""
 
+from importlib import resources
+from typing import Any
+
+import yaml
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -42,3 +46,16 @@ async def repo_providers(request: web.Request) -> web.Response:
     """`GET /api/repoproviders`: which providers there are, as BinderHub's."""
     providers = request.app[CONTEXT].providers.values()
     return json_ok([dict(provider.display) for provider in providers])
+
+
+async def openapi(_request: web.Request) -> web.Response:
+    """`GET /api/openapi.json`: the description of this API."""
+    return json_ok(load_openapi())
+
+
+def load_openapi() -> dict[str, Any]:
+    """The OpenAPI description that the package ships, with this version's number."""
+    text = resources.files("binder_federation.cluster_agent").joinpath("openapi.yaml").read_text()
+    description: dict[str, Any] = yaml.safe_load(text)
+    description["info"]["version"] = __version__
+    return description
