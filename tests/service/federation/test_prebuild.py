@@ -9,6 +9,7 @@ import pytest
 
 from binder_federation.binder.events import Phase
 from tests.support.eventually import eventually
+from tests.support.fake_binderhub import FakeBinderHub
 from tests.support.fake_member import Failure, FakeMember
 from tests.support.federation_server import SHA, FederationServer, running_federation
 from tests.support.redis_fixtures import fresh
@@ -278,3 +279,21 @@ async def test_bans_and_the_rate_limit_hold_for_anybody(alpha: FakeMember) -> No
     assert "Retry-After" in second.headers
     assert second.headers["x-ratelimit-remaining"] == "0"
     assert [answer.status_code for answer in by_ci] == [202] * 3
+
+
+@pytest.mark.parametrize("is_api_only", [True, False])
+async def test_a_binderhub_makes_images_where_it_may_and_its_refusal_is_told(
+    alpha: FakeMember, is_api_only: bool
+) -> None:
+    hub = FakeBinderHub("hub", is_api_only=is_api_only)
+    await hub.start()
+    try:
+        async with running_federation([alpha, hub]) as federation:
+            ended = await wait(federation, await ask(federation, members="all"))
+    finally:
+        await hub.stop()
+
+    assert by_member(ended) == {"alpha": "ready", "hub": "ready" if is_api_only else "failed"}
+    assert ended["outcome"] == ("ready" if is_api_only else "partly")
+    if not is_api_only:
+        assert "enable_api_only_mode" in ended["members"][1]["message"], ended
