@@ -5,7 +5,7 @@ from typing import Self
 
 from aiohttp import web
 
-from binder_federation.binder.messages import Report, ReportReply
+from binder_federation.binder.messages import MemberPolicy, Report, ReportReply
 
 
 class ReportReceiver:
@@ -15,6 +15,8 @@ class ReportReceiver:
         self.reports: list[Report] = []
         self.authorizations: set[str] = set()
         self.asks_for_whole = False
+        self.policy: MemberPolicy | None = None
+        """Sent with the answer to a report whose digest is another one."""
         self.status = 200
         self.refused = 0
         self.url = ""
@@ -53,6 +55,8 @@ class ReportReceiver:
         self.reports.append(Report.model_validate_json(await request.read()))
         async with self._arrived:
             self._arrived.notify_all()
-        reply = ReportReply(send_whole_inventory=self.asks_for_whole)
+        is_known = self.policy and self.policy.digest == self.reports[-1].policy_digest
+        policy = None if is_known else self.policy
+        reply = ReportReply(send_whole_inventory=self.asks_for_whole, policy=policy)
         self.asks_for_whole = False
         return web.json_response(reply.model_dump())
