@@ -10,8 +10,9 @@ from contextlib import aclosing
 
 from yarl import URL
 
-from binder_federation.binder.events import Event
+from binder_federation.binder.events import Event, Phase
 from binder_federation.binder.resolver import ResolvedSpec
+from binder_federation.federation.binderhub.failures import read_failure
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.member_stream import MemberStreams
@@ -54,9 +55,13 @@ class Preparing:
         )
         token = self._placing.sign(request, resolved, path, member)
         url = URL(f"{member.url}/build/{path}?build_only=true", encoded=True)
+        phase = Phase.WAITING
         async with aclosing(self._streams.events(name, url, build_token=token)) as events:
             async for event in events:
                 await self._lessons.saw(resolved, name, event, now=self._clock())
+                if event.phase is Phase.FAILED and member.is_binderhub:
+                    event = read_failure(name, event, phase_before=phase)
+                phase = event.phase
                 on_event(event)
                 if event.phase.is_final:
                     return event
