@@ -13,7 +13,9 @@ from tests.unit.core.fleets import NOW, SETTINGS, idle_fleet, make_fleet, make_i
 NAMES = ("a", "b", "c", "d", "e")
 
 
-def plan(fleet: Fleet, image: ImageView, arrivals_per_second: float = 0.1) -> tuple[str, ...]:
+def plan(
+    fleet: Fleet, image: ImageView, arrivals_per_second: float = 0.1, **settings: Any
+) -> tuple[str, ...]:
     return plan_copies(
         fleet,
         image,
@@ -21,6 +23,7 @@ def plan(fleet: Fleet, image: ImageView, arrivals_per_second: float = 0.1) -> tu
         session_seconds=1500.0,
         now=NOW,
         settings=SETTINGS,
+        **settings,
     )
 
 
@@ -51,6 +54,14 @@ def test_copies_go_to_the_next_ranks() -> None:
     image = make_image(node=["a"])
     others = [m.name for m in rank_members(fleet.members, image.affinity_key) if m.name != "a"]
     assert plan(fleet, image) == tuple(others[:2])
+
+
+def test_who_cannot_be_asked_for_an_image_alone_is_passed_over() -> None:
+    """A BinderHub builds only what it launches; where it holds an image, it holds it."""
+    fleet = idle_fleet(*NAMES)
+    image = make_image(node=["a"])
+    others = [m.name for m in rank_members(fleet.members, image.affinity_key) if m.name != "a"]
+    assert plan(fleet, image, unable={"a", others[0]}) == tuple(others[1:3])
 
 
 @pytest.mark.parametrize(
