@@ -61,6 +61,14 @@ async def test_a_launch_ends_at_the_file_that_was_asked_for(
     await expect(page.get_by_role("heading")).to_have_text("A notebook server")
 
 
+async def test_the_page_s_build_token_goes_along_and_no_other(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    federation.token = "a.b.c"
+    launch = await open_link(page, federation, f"{LINK}?build_token=theirs&labpath=x.ipynb")
+    assert launch.query == {"labpath": "x.ipynb", "build_token": "a.b.c"}
+
+
 async def test_who_starts_again_asks_for_the_member_of_before(
     page: Page, federation: ScriptedFederation
 ) -> None:

@@ -94,6 +94,8 @@ class ScriptedFederation:
         self._begun: asyncio.Queue[ScriptedLaunch] = asyncio.Queue()
         self._refusals: list[int] = []
         self.refused = 0
+        self.token = ""
+        """The build token that loading pages get."""
         self.previews: dict[str, str] = {}
         """HTML by the path of a file, as it is put into the document of a preview."""
         self.previews_asked: list[str] = []
@@ -132,7 +134,7 @@ class ScriptedFederation:
             version="0.0.0",
             example=example,
         )
-        add_page_routes(app, pages=pages)
+        add_page_routes(app, pages=pages, sign=lambda _raw_path, _request: self.token)
         app.router.add_get("/build/{path:.*}", self._build)
         app.router.add_get("/preview/{path:.*}", self._preview)
         app.router.add_get("/api/members", self._list_members)

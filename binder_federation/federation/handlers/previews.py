@@ -8,6 +8,7 @@ When there is nothing to show the answer is 204, whatever the reason: nobody wai
 from aiohttp import web
 
 from binder_federation.federation.context import CONTEXT
+from binder_federation.federation.handlers.public_url import client_address
 from binder_federation.federation.previews.document import PreviewDocument, make_document
 from binder_federation.federation.previews.previews import Previews
 from binder_federation.federation.previews.targets import PROVIDERS, clean_path
@@ -28,8 +29,10 @@ def add_preview_routes(app: web.Application, previews: Previews) -> None:
 
 
 async def preview(request: web.Request) -> web.Response:
-    """The file's preview; 204 when there is none, 400 for a malformed spec."""
-    spec = request.app[CONTEXT].repositories.parse(raw_path_after(request, "/preview/"))
+    """The file's preview; 204 when there is none. Raises `InvalidSpec`, and `SpecBanned`."""
+    context = request.app[CONTEXT]
+    spec = context.repositories.parse(raw_path_after(request, "/preview/"))
+    context.admission.check_bans(client_address(request), spec)
     path = clean_path(request.query.get("path", ""))
     if not path or spec.provider not in PROVIDERS:
         return web.Response(status=204, headers=NOTHING)

@@ -2,7 +2,8 @@
 
 A file at a commit never changes, so what was made of it is right for good, and so is that
 it cannot be shown; only failures in passing are forgotten soon. Nobody is asked what a ref
-stands for: the launch that the preview belongs to did that, and its answer is looked up.
+stands for: the launch that the preview belongs to did that, and its answer is looked up. So
+only what was launched is shown, and a secret gist only where it may be launched.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from binder_federation.binder.providers.base import Missing, Resolved
-from binder_federation.binder.providers.refs import is_commit_id
 from binder_federation.binder.ref_cache import RefCache, ref_key
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.federation.previews.fetching import FetchingFailed, Files
@@ -84,8 +84,6 @@ class Previews:
         await self._renderers.aclose()
 
     async def _commit(self, spec: LaunchSpec) -> str | None:
-        if is_commit_id(spec.ref):
-            return spec.ref.lower()
         entry = await self._refs.get(ref_key(spec))
         match entry.answer if entry else None:
             case Resolved(resolved_ref=resolved_ref):

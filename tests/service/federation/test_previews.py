@@ -63,13 +63,25 @@ class Repository:
         return f"owner/{self.name}/{SHA}/{name}"
 
 
-@pytest.fixture
-def repository(request: pytest.FixtureRequest, host: FileHost) -> Repository:
+@pytest_asyncio.fixture(loop_scope="module")
+async def repository(
+    request: pytest.FixtureRequest, federation: FederationServer, host: FileHost
+) -> Repository:
     made = Repository(hashlib.sha256(request.node.name.encode()).hexdigest()[:12])
     host.files[made.file()] = NOTEBOOK
     host.asked.clear()
     host.status = 200
+    await resolve(federation, LaunchSpec("gh", f"owner/{made.name}", SHA), Resolved(SHA))
     return made
+
+
+async def resolve(
+    federation: FederationServer, spec: LaunchSpec, answer: Resolved | Missing
+) -> None:
+    """As a launch of `spec` does."""
+    now = federation.context.clock()
+    learned = CachedRef(answer, learned_at=now, asked_at=now)
+    await federation.context.shared.refs.put(ref_key(spec), learned)
 
 
 async def status(federation: FederationServer, path: str, file: str) -> int:
@@ -119,7 +131,13 @@ async def test_what_cannot_be_shown_is_no_error(
 
 
 @pytest.mark.parametrize(
-    "path", ["/preview/git/https%3A%2F%2Fhost.test%2Fr/HEAD", "/preview/gh/owner/name/main"]
+    "path",
+    [
+        "/preview/git/https%3A%2F%2Fhost.test%2Fr/HEAD",
+        "/preview/gh/owner/name/main",
+        f"/preview/gh/owner/name/{SHA}",
+        f"/preview/gist/user/{'1' * 32}/{SHA}",
+    ],
 )
 async def test_nobody_is_asked_what_no_launch_resolved(
     federation: FederationServer, host: FileHost, path: str
@@ -132,12 +150,9 @@ async def test_nobody_is_asked_what_no_launch_resolved(
 async def test_a_branch_that_a_launch_resolved_is_shown(
     federation: FederationServer, repository: Repository
 ) -> None:
-    now = federation.context.clock()
     spec = LaunchSpec("gh", f"owner/{repository.name}", "HEAD")
-    learned = CachedRef(Resolved(SHA), learned_at=now, asked_at=now)
-    await federation.context.shared.refs.put(ref_key(spec), learned)
-    missing = CachedRef(Missing("ref", "There is none."), learned_at=now, asked_at=now)
-    await federation.context.shared.refs.put(ref_key(spec.at("main")), missing)
+    await resolve(federation, spec, Resolved(SHA))
+    await resolve(federation, spec.at("main"), Missing("ref", "There is none."))
     for ref in ("HEAD", "main"):
         path = repository.path.replace(SHA, ref)
         assert await status(federation, path, "index.ipynb") == 200, ref
@@ -191,6 +206,12 @@ async def test_a_host_that_does_not_answer_is_given_up(host: FileHost) -> None:
                 await files.fetch(FileAddress(f"{host.url}/x"))
     finally:
         host.answers.set()
+
+
+async def test_a_banned_repository_is_not_shown() -> None:
+    policy = {"banned_specs": [{"pattern": "gh/evil/.*"}]}
+    async with running_federation([], policy=policy) as federation:
+        assert await status(federation, f"/preview/gh/evil/x/{SHA}", "index.ipynb") == 403
 
 
 async def test_previews_can_be_switched_off() -> None:
