@@ -118,7 +118,7 @@ class CkanProvider:
         if _is_activity(spec.ref):
             self.check(spec)
             return Resolved(spec.ref)
-        return await as_resolution(self._latest(spec))
+        return await as_resolution(self._latest(spec), is_one_site=False)
 
     async def _latest(self, spec: LaunchSpec) -> Resolved:
         dataset = await self._fetch(spec, "package_show", {"id": _name(spec)})

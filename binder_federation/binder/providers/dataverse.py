@@ -123,7 +123,7 @@ class DataverseProvider:
         known: Resolved | None,  # noqa: ARG002 - the protocol's
     ) -> Resolution:
         """The latest published version."""
-        return await as_resolution(self._resolve(spec.repository))
+        return await as_resolution(self._resolve(spec.repository), is_one_site=False)
 
     async def _resolve(self, doi: str) -> Resolved:
         site = await self._find_site(doi)

@@ -167,8 +167,12 @@ async def _with_body(response: httpx.Response) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=text)
 
 
-async def as_resolution(answer: Awaitable[Resolved]) -> Resolution:
-    """What an answer, or the error instead of it, comes to for a resolver."""
+async def as_resolution(answer: Awaitable[Resolved], *, is_one_site: bool = True) -> Resolution:
+    """What an answer, or the error instead of it, comes to for a resolver.
+
+    A resolver that is told to wait leaves the whole provider alone. Where a provider is many
+    sites (`is_one_site=False`), it is not told: one of them must not stop the others.
+    """
     try:
         return await answer
     except RefNotFound as error:
@@ -176,4 +180,4 @@ async def as_resolution(answer: Awaitable[Resolved]) -> Resolution:
     except RepositoryNotFound as error:
         return Missing("repository", error.message)
     except ProviderUnavailable as error:
-        return Unavailable(error.message, error.retry_after_seconds)
+        return Unavailable(error.message, error.retry_after_seconds if is_one_site else None)

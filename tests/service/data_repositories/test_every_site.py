@@ -134,7 +134,8 @@ async def test_a_rate_limit(site: Asked) -> None:
     site.case.site.limit_next(headers={"Retry-After": "17"})
     answer = await site.resolve(raw)
     assert isinstance(answer, Unavailable)
-    assert answer.retry_after_seconds == 17
+    is_one_site = site.case.provider not in ("dataverse", "ckan")
+    assert answer.retry_after_seconds == (17 if is_one_site else None), "others would be stopped"
     assert "takes no more requests" in answer.message
     assert len(site.case.site.requests) == 1, "who is limited must not ask again"
 
