@@ -4,6 +4,7 @@ The federation resolves, once; the member builds that and is asked for nothing e
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -52,12 +53,12 @@ def expected_key(case: Case, raw: str) -> ImageKey:
 
 
 @pytest.mark.parametrize("make_case", CASES, ids=[it.provider for it in CASES])
-async def test_a_launch_and_the_next_one(make_case: type[Case]) -> None:
+async def test_a_launch_and_the_next_one(make_case: type[Case], tmp_path: Path) -> None:
     case = make_case()
     async with (
         case.site,
         case.doi,
-        running_agent(providers=case.settings()) as agent,
+        running_agent(state_dir=tmp_path, providers=case.settings()) as agent,
         running_federation([member_of(agent)], providers=case.settings()) as federation,
     ):
         raw = case.publish(FILES)
@@ -77,13 +78,13 @@ async def test_a_launch_and_the_next_one(make_case: type[Case]) -> None:
         assert len(case.site.requests) + len(case.doi.requests) == asked, "all that was known"
 
 
-async def test_a_member_does_not_resolve_again() -> None:
+async def test_a_member_does_not_resolve_again(tmp_path: Path) -> None:
     """A version that came out in between is not what this launch was told."""
     case = ZenodoCase()
     async with (
         case.site,
         case.doi,
-        running_agent(providers=case.settings()) as agent,
+        running_agent(state_dir=tmp_path, providers=case.settings()) as agent,
         running_federation([member_of(agent)], providers=case.settings()) as federation,
     ):
         case.publish(FILES)
@@ -95,12 +96,12 @@ async def test_a_member_does_not_resolve_again() -> None:
         assert records == ["/api/records/100", "/api/records/101"], "asked once, by the federation"
 
 
-async def test_a_persistent_link_names_the_version() -> None:
+async def test_a_persistent_link_names_the_version(tmp_path: Path) -> None:
     case = ZenodoCase()
     async with (
         case.site,
         case.doi,
-        running_agent(providers=case.settings()) as agent,
+        running_agent(state_dir=tmp_path, providers=case.settings()) as agent,
         running_federation([member_of(agent)], providers=case.settings()) as federation,
     ):
         case.publish(FILES)
@@ -110,12 +111,12 @@ async def test_a_persistent_link_names_the_version() -> None:
         assert seen["binder_ref_url"] == f"{case.doi.url}/{version}"
 
 
-async def test_an_agent_alone_resolves_itself() -> None:
+async def test_an_agent_alone_resolves_itself(tmp_path: Path) -> None:
     case = ZenodoCase()
     async with (
         case.site,
         case.doi,
-        running_agent(providers=case.settings(), open_builds=True) as agent,
+        running_agent(state_dir=tmp_path, providers=case.settings(), open_builds=True) as agent,
     ):
         case.publish(FILES)
         seen = await agent.launch("zenodo/10.5281/zenodo.100")
