@@ -42,6 +42,10 @@ class TrustedProxies:
         self._trusted = AddressSet(networks)
         self._is_standard = headers is ForwardedHeaders.FORWARDED
 
+    def __bool__(self) -> bool:
+        """Whether any proxy is trusted."""
+        return bool(self._trusted)
+
     def trusts(self, remote: str) -> bool:
         """Whether what the peer `remote` forwards is believed."""
         return bool(self._trusted) and remote in self._trusted

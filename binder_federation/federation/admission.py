@@ -13,7 +13,6 @@ import structlog
 from aiohttp import web
 
 from binder_federation.binder.errors import NotAuthorized, RateLimited
-from binder_federation.binder.forwarding import FORWARDED_NAMES
 from binder_federation.binder.providers import Repositories
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.federation.core.rate_limit import Allowance, say_wait
@@ -104,7 +103,7 @@ class Admission:
         self, request: web.Request, wanted: LaunchRequest, *, is_counted: bool = True
     ) -> None:
         """Let a launch begin, or raise why not. With `is_counted` false nothing is noted of it."""
-        if not self._is_admin(request):
+        if not wanted.has_build_token and not self._is_admin(request):
             await self._check_rate(request, wanted, is_counted)
         if not wanted.is_build_only:
             self._quotas.check(wanted.spec.affinity_key)
@@ -112,27 +111,23 @@ class Admission:
     async def _check_rate(
         self, request: web.Request, wanted: LaunchRequest, is_counted: bool
     ) -> None:
-        if wanted.has_build_token:
-            return
         if self._requires_token:
             raise NotAuthorized(
                 "Launches here need a build token.",
                 advice="Open the link in a browser: the page has one.",
             )
-        policy = self._policy()
-        if not policy.rate_limit.launches or self._is_exempt(request, wanted.client_address):
-            return
-        limiter = self._limiter
+        policy, limiter = self._policy(), self._limiter
         address = wanted.client_address
+        if not policy.rate_limit.launches or (
+            # A proxy on this machine that nobody told us to trust does not make visitors local.
+            address in policy.exempt and not _is_forwarded(request)
+        ):
+            return
         allowance = await limiter.count(address) if is_counted else limiter.peek(address)
         request[LIMIT_HEADERS] = _headers(allowance)
         if allowance.is_over:
             self._warn_of_proxy(request)
             raise _rate_limited(allowance, max(1.0, allowance.resets_at - self._clock()))
-
-    def _is_exempt(self, request: web.Request, address: str) -> bool:
-        """A proxy on this machine that nobody told us to trust does not make visitors local."""
-        return address in self._policy().exempt and not _is_forwarded(request)
 
     def _is_admin(self, request: web.Request) -> bool:
         if not self._admin_token or "Authorization" not in request.headers:
@@ -199,7 +194,8 @@ def _rate_limited(allowance: Allowance, wait_seconds: float) -> RateLimited:
 
 def _is_forwarded(request: web.Request) -> bool:
     """Whether somebody speaks for others whom we do not believe."""
-    if not any(name in request.headers for name in FORWARDED_NAMES):
+    headers = request.headers
+    if not ("X-Forwarded-For" in headers or "Forwarded" in headers or "X-Real-IP" in headers):
         return False
     proxies = request.app.get(PROXIES)
     return proxies is None or not proxies.trusts(request.remote or "")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from binder_federation.binder.messages import Report
 from binder_federation.federation.core.quotas import QuotaRules, SessionTally
 
+TOGETHER_SECONDS = 0.1
+"""Launches that were sent within it are remembered as one."""
 IN_FLIGHT_SECONDS = 0.5
 """What was sent so shortly before a report came in may not be counted in it yet."""
 SILENT_SECONDS = 600.0
@@ -19,12 +21,20 @@ SILENT_SECONDS = 600.0
 
 
 @dataclass(slots=True)
+class _Sent:
+    """Launches of about the same time, by repository: a busy member has thousands a minute."""
+
+    since: float
+    counts: Counter[str]
+
+
+@dataclass(slots=True)
 class _AtMember:
     counts: Mapping[str, int] = field(default_factory=dict)
     total: int = 0
     heard_at: float | None = None
-    sent: deque[tuple[float, str]] = field(default_factory=deque)
-    """When, and which repository, the oldest first."""
+    sent: deque[_Sent] = field(default_factory=deque)
+    """The oldest first."""
 
 
 class RepositorySessions:
@@ -52,8 +62,9 @@ class RepositorySessions:
         for repository, count in known.counts.items():
             self.tally.add(repository, count)
         self._total += known.total
-        for at, repository in kept:
-            self._send(known, repository, at)
+        for sent in kept:
+            for repository, count in sent.counts.items():
+                self._send(known, repository, sent.since, count)
 
     def sent(self, member: str, repository: str, *, now: float) -> None:
         """A launch of `repository` goes to `member`."""
@@ -64,55 +75,61 @@ class RepositorySessions:
         known = self._members.get(member)
         if known is None:
             return
-        for entry in reversed(known.sent):
-            if entry[1] == repository:
-                known.sent.remove(entry)
-                self.tally.add(repository, -1)
-                self._total -= 1
+        for sent in reversed(known.sent):
+            if sent.counts[repository] > 0:
+                sent.counts[repository] -= 1
+                self._change(repository, -1)
                 return
 
     def forget_old(self, *, now: float) -> None:
         """Sessions that are likely to have ended, where nobody reports."""
         for member, known in list(self._members.items()):
-            while known.sent and known.sent[0][0] <= now - self._session_seconds:
-                _, repository = known.sent.popleft()
-                self.tally.add(repository, -1)
-                self._total -= 1
+            while known.sent and known.sent[0].since <= now - self._session_seconds:
+                self._take_off(known.sent.popleft())
             if known.heard_at is not None and known.heard_at <= now - SILENT_SECONDS:
-                sent = list(known.sent)
                 self._forget(known)
-                self._members[member] = anew = _AtMember()
-                for at, repository in sent:
-                    self._send(anew, repository, at)
+                del self._members[member]
 
-    def _send(self, known: _AtMember, repository: str, at: float) -> None:
-        known.sent.append((at, repository))
-        self.tally.add(repository, 1)
-        self._total += 1
+    def _send(self, known: _AtMember, repository: str, at: float, count: int = 1) -> None:
+        last = known.sent[-1] if known.sent else None
+        if last is None or not 0.0 <= at - last.since < TOGETHER_SECONDS:
+            last = _Sent(at, Counter())
+            known.sent.append(last)
+        last.counts[repository] += count
+        self._change(repository, count)
+
+    def _take_off(self, sent: _Sent) -> None:
+        for repository, count in sent.counts.items():
+            self._change(repository, -count)
+
+    def _change(self, repository: str, by: int) -> None:
+        self.tally.add(repository, by)
+        self._total += by
 
     def _forget(self, known: _AtMember) -> None:
         for repository, count in known.counts.items():
             self.tally.add(repository, -count)
-        for _, repository in known.sent:
-            self.tally.add(repository, -1)
-        self._total -= known.total + len(known.sent)
+        self._total -= known.total
+        for sent in known.sent:
+            self._take_off(sent)
         known.counts, known.total = {}, 0
         known.sent.clear()
 
 
-def _unreported(known: _AtMember, counts: Mapping[str, int], now: float) -> list[tuple[float, str]]:
+def _unreported(known: _AtMember, counts: Mapping[str, int], now: float) -> list[_Sent]:
     """Launches of the last moment that the member has not counted yet: as many as its numbers
     have not grown by."""
-    sent = Counter(repository for _, repository in known.sent)
-    left = {
-        repository: number - max(0, counts.get(repository, 0) - known.counts.get(repository, 0))
-        for repository, number in sent.items()
-    }
-    kept: deque[tuple[float, str]] = deque()
-    for at, repository in reversed(known.sent):
-        if at <= now - IN_FLIGHT_SECONDS:
+    left: Counter[str] = Counter()
+    for sent in known.sent:
+        left.update(sent.counts)
+    for repository in left:
+        grown = counts.get(repository, 0) - known.counts.get(repository, 0)
+        left[repository] -= max(0, grown)
+    kept: deque[_Sent] = deque()
+    for sent in reversed(known.sent):
+        if sent.since <= now - IN_FLIGHT_SECONDS:
             break
-        if left[repository] > 0:
-            left[repository] -= 1
-            kept.appendleft((at, repository))
+        unknown = Counter({name: min(left[name], count) for name, count in sent.counts.items()})
+        kept.appendleft(_Sent(sent.since, +unknown))
+        left.subtract(sent.counts)
     return list(kept)
