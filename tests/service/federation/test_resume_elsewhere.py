@@ -158,6 +158,7 @@ async def test_another_replica_follows_the_one_that_runs_it(place: Place) -> Non
     for phase in HELD_AT:
         story = Story(place, phase.value)
         await story.cut_at(phase)
+        await story.is_written()
         await story.resume()
         story.check_done_once()
     assert place.fleet.attached == 0, "the owner goes on with them"
