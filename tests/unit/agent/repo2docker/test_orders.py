@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from binder_federation.binder.errors import BuildFailed
+from binder_federation.binder.providers.base import FileSource, GitSource, RemoteFile, Source
 from binder_federation.cluster_agent.stacks.repo2docker.buildx import (
     builder_command,
     buildx_arguments,
@@ -18,6 +19,7 @@ from binder_federation.cluster_agent.stacks.repo2docker.order import (
     BuildOrder,
     OrderedSource,
     order_json,
+    ordered,
     read_order,
     write_order,
 )
@@ -53,6 +55,48 @@ def test_secrets_survive_the_document_and_show_nowhere_else(tmp_path: Path) -> N
     assert SECRET in order_json(order)
     assert SECRET not in repr(order)
     assert SECRET not in maker_document(order, tmp_path), "repo2docker needs no git credentials"
+
+
+FILES = FileSource(
+    url="https://doi.org/10.5281/zenodo.101",
+    files=(
+        RemoteFile("code/ü.py", "https://zenodo.org/api/x", 3, "md5:0"),
+        RemoteFile("b", "https://zenodo.org/api/y"),
+    ),
+    origins=("https://zenodo.org",),
+    unpack=True,
+    notes=("Leaving out x.",),
+)
+GIT = GitSource("https://example.org/r", {"a.b": "c"}, {"GIT_X": "y"})
+
+
+@pytest.mark.parametrize("source", [FILES, GIT], ids=["files", "git"])
+def test_every_kind_of_source_crosses_as_it_is(tmp_path: Path, source: Source) -> None:
+    order = make_order(source=ordered(source))
+    path = tmp_path / "order.json"
+    write_order(path, order)
+    assert read_order(path).source.as_source() == source
+    labels = json.loads(maker_document(order, tmp_path))["labels"]
+    assert labels["repo2docker.repo"] == source.url
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "svn", "url": "https://example.org/r"},
+        {"url": "https://example.org/r"},
+        {"kind": "files", "url": "https://example.org/r"},
+        {"kind": "git", "url": "https://example.org/r", "files": []},
+    ],
+)
+def test_a_source_that_this_builder_does_not_know(
+    tmp_path: Path, source: dict[str, object]
+) -> None:
+    path = tmp_path / "order.json"
+    document = json.loads(order_json(make_order()))
+    path.write_text(json.dumps({**document, "source": source}))
+    with pytest.raises(ValueError, match="source"):
+        read_order(path)
 
 
 def test_the_images_labels_say_what_it_was_made_from(tmp_path: Path) -> None:
