@@ -155,7 +155,11 @@ DATASET = "https://demo.ckan.org/dataset/sample-1"
         (f"https://www.hydroshare.org/resource/{GIST}/", "", at("hydroshare", GIST)),
         (GIST, "hydroshare", at("hydroshare", GIST)),
         (DATASET, "", at("ckan", DATASET)),
-        (f"{DATASET}?activity_id=ab12cd34-5", "ckan", at("ckan", f"{DATASET}?activity_id=ab12cd34-5")),
+        (
+            f"{DATASET}?activity_id=ab12cd34-5",
+            "ckan",
+            at("ckan", f"{DATASET}?activity_id=ab12cd34-5"),
+        ),
         (
             f"https://mybinder.org/v2/gist/user/{GIST}/HEAD",
             "",
