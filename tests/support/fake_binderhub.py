@@ -147,6 +147,11 @@ class FakeBinderHub:
         self._may_go_on.clear()
         self._is_held.clear()
 
+    def limit_now(self, address: str) -> None:
+        """From now on there is a rate limit, and this address has used it up."""
+        self.rate_limit = self.rate_limit or 1
+        self._asked_by[address] = self.rate_limit
+
     async def wait_until_held(self) -> None:
         async with asyncio.timeout(20):
             await self._is_held.wait()
