@@ -54,11 +54,11 @@ async def test_an_agents_api_holds(tmp_path: Path) -> None:
         "launch": {"concurrent": 50, "hold_seconds": 0.001},
         "providers": {"github": {"api_url": "http://127.0.0.1:9"}, "timeout_seconds": 1.0},
     }
-    async with running_agent(**settings) as agent:
+    async with running_agent(state_dir=tmp_path / "state", **settings) as agent:
         served = (await agent.client.get("/api/openapi.json")).json()
         found = await fuzz(
             agent.url,
-            fuzz_description(served, resolved_ref=SHA, replace={}),
+            fuzz_description(served, resolved_ref=SHA),
             folder=tmp_path,
             most_examples=EXAMPLES,
         )

@@ -31,37 +31,27 @@ ALLOWED_STATUSES = """\
 expected-statuses = ["2xx", "3xx", "4xx", 502, 503]
 """
 """Where they are described: nobody to go to is no fault of ours."""
-HEADERS = {
+HEADERS: Mapping[str, Mapping[str, Any]] = {
     "Last-Event-ID": {},
     "X-Forwarded-For": {"examples": ["192.0.2.7, 10.0.0.1"]},
     "X-Forwarded-Host": {},
-    "X-Forwarded-Proto": {"examples": ["https"]},
     "Forwarded": {"examples": ['for="[2001:db8::1]:1";host=x']},
     "Origin": {"examples": ["https://site.example"]},
     "Sec-Fetch-Mode": {"examples": ["cors"]},
-    "Sec-Fetch-Site": {},
     "X-Request-ID": {},
-    "If-None-Match": {},
-    "Range": {"examples": ["bytes=0-1"]},
-    "Access-Control-Request-Headers": {},
 }
-PLAIN = frozenset(
-    {
-        "/health",
-        "/versions",
-        "/metrics",
-        "/api/openapi.json",
-        "/api/repoproviders",
-        "/badge_logo.svg",
-    }
-)
-"""What answers everybody alike gets no headers: there are many combinations of them."""
+READERS_OF_HEADERS = frozenset({"launchInParts", "checkLaunchInParts", "loadingPageInParts"})
+"""The operations that look at them; everywhere they would be very many combinations."""
 METHODS = frozenset({"get", "head", "options", "post", "put", "delete"})
 REPOSITORY = "{provider}/{spec}"
+NOTHING: Mapping[str, Any] = {}
 
 
 def fuzz_description(
-    description: Mapping[str, Any], *, resolved_ref: str, replace: Mapping[str, Any]
+    description: Mapping[str, Any],
+    *,
+    resolved_ref: str,
+    replace: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
     """The description with paths in parts, and headers.
 
@@ -76,11 +66,9 @@ def fuzz_description(
             node = node[step]
         node[last] = schema
     wanted["paths"] |= paths_in_parts(wanted["paths"], resolved_ref)
-    for path, operations in wanted["paths"].items():
-        if path in PLAIN:
-            continue
+    for operations in wanted["paths"].values():
         for method, operation in operations.items():
-            if method in METHODS:
+            if method in METHODS and operation["operationId"] in READERS_OF_HEADERS:
                 _add_headers(operation)
     return wanted
 
@@ -144,7 +132,7 @@ async def fuzz(
         *(["--header", f"Authorization: Bearer {token}"] if token else []),
         *("--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
         *("--max-examples", str(most_examples), "--seed", str(SEED), "--generation-deterministic"),
-        *("--request-timeout", "20", "--warnings", "off"),
+        *("--request-timeout", "60", "--warnings", "off"),
         *("--continue-on-failure", "--suppress-health-check", "all", "--no-color", *further),
     ]
     process = await asyncio.create_subprocess_exec(

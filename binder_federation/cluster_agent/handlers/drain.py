@@ -6,12 +6,22 @@ agent's own settings.
 
 import hmac
 import json
+from typing import ClassVar
 
 from aiohttp import web
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext
+from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
+
+
+class InvalidDrain(ServiceError):
+    """The body does not say why."""
+
+    code: ClassVar[str] = "invalid_drain"
+    status: ClassVar[int] = 400
+    fault: ClassVar[Fault] = Fault.REQUEST
 
 
 async def tell(request: web.Request) -> web.Response:
@@ -59,7 +69,10 @@ def _answer(context: AgentContext) -> web.Response:
 
 async def _reason(request: web.Request) -> str:
     try:
-        body = json.loads(await request.text() or "{}")
-    except ValueError:
-        return ""
-    return str(body.get("reason", "")) if isinstance(body, dict) else ""
+        body = json.loads(await request.read() or b"{}")
+    except ValueError as error:
+        raise InvalidDrain("The body is not JSON.") from error
+    reason = body.get("reason", "") if isinstance(body, dict) else None
+    if not isinstance(reason, str):
+        raise InvalidDrain("The body is an object whose `reason` is a text, or empty.")
+    return reason

@@ -121,3 +121,14 @@ async def test_the_command_asks_the_agent_of_its_settings(
     nobody = await asyncio.to_thread(main, ["drain", *options])
     assert nobody == 1
     assert "No agent answers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"reason": 7}', b"\xff"])
+async def test_a_reason_that_is_no_text_drains_nothing(tmp_path: Path, body: str | bytes) -> None:
+    async with running_agent(state_dir=tmp_path) as agent:
+        headers = {"Authorization": f"Bearer {CREDENTIAL}"}
+        answer = await agent.client.put("/api/drain", content=body, headers=headers)
+        told = await ask(agent, "GET")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_drain")
+    assert told["draining"] is False
