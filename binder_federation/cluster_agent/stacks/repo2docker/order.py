@@ -79,7 +79,7 @@ class BuildOrder(BaseModel):
     resolved_ref: str
     source: OrderedSource | OrderedFiles = Field(discriminator="kind")
     providers: ProviderSettings
-    """The rules for submodules' addresses."""
+    """The rules for addresses: of submodules, of files; and how much may be downloaded."""
     subdirectory: str = ""
     reference: str
     """The image's name and tag."""
