@@ -51,6 +51,12 @@ class FederationMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._refused = Counter(
+            "binderfed_refused_total",
+            "Launches refused before they began, by code: bans, rate limits, quotas, links",
+            ["code"],
+            registry=registry,
+        )
         self.streams = Gauge(
             "binderfed_streams_in_flight", "Event streams open to visitors", registry=registry
         )
@@ -81,6 +87,10 @@ class FederationMetrics:
     def count_copy(self, member: str, *, is_made: bool) -> None:
         """A copy of a hot image was made at `member`, or could not be."""
         self._copies.labels(member, "made" if is_made else "failed").inc()
+
+    def count_refusal(self, code: str) -> None:
+        """A launch was refused before it began."""
+        self._refused.labels(code).inc()
 
     def count_end(self, last: Event | None) -> None:
         """A launch ended with the event `last`."""

@@ -126,6 +126,7 @@ def _read(
 
 
 async def _refuse(request: web.Request, error: ServiceError) -> web.StreamResponse:
+    request.app[CONTEXT].metrics.count_refusal(error.code)
     if "text/event-stream" not in request.headers.get("Accept", ""):
         return error_response(error)
     is_browser = "Sec-Fetch-Mode" in request.headers

@@ -81,6 +81,8 @@ async def test_a_refusal_says_how_long_to_wait(limited: FederationServer) -> Non
     assert refused.status_code == 429
     assert 3500 < int(refused.headers["Retry-After"]) <= 3600
     assert "again in 60 minutes" in refused.json()["message"]
+    metrics = (await limited.client.get("/metrics")).text
+    assert 'binderfed_refused_total{code="rate_limited"} 1.0' in metrics
 
     browser = await limited.launch(headers={**headers, "Sec-Fetch-Mode": "cors"})
     assert browser.status == 200, "an EventSource reads no body of an error"
