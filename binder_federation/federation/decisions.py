@@ -98,6 +98,4 @@ class Decisions:
 
     def _tell(self, kind: bytes, image: ImageKey | None, member: str, repository: str) -> None:
         key = bytes.fromhex(image) if image else _NO_KEY
-        self._bus.publish(
-            Topic.DECISION, kind + key + f"{member}{_SEPARATOR}{repository}".encode()
-        )
+        self._bus.publish(Topic.DECISION, kind + key + f"{member}{_SEPARATOR}{repository}".encode())
