@@ -148,7 +148,7 @@ class Resolver:
         if not entry.trouble:
             return _Answer(entry.answer)
         age = _age(max(0.0, self._clock() - entry.learned_at))
-        return _Answer(entry.answer, f"{entry.trouble} Using the commit of {age} ago.")
+        return _Answer(entry.answer, f"{entry.trouble} Using the answer of {age} ago.")
 
     async def _ask(self, key: str, spec: LaunchSpec, entry: CachedRef | None) -> _Answer:
         """Ask the provider and remember what it says."""

@@ -120,8 +120,8 @@ class Dispatcher:
         spec = launch.request.spec
         is_new = launch.log.last_number == 0
         if is_new:
-            text = f"Looking up {short_ref(spec.ref)} of {spec.repository}.\n"
-            launch.tell(Event(Phase.WAITING, text))
+            what = "" if spec.ref == "HEAD" else f"{short_ref(spec.ref)} of "
+            launch.tell(Event(Phase.WAITING, f"Looking up {what}{spec.repository}.\n"))
         resolved = await self._resolver.resolve(spec)
         if resolved.note and is_new:
             launch.tell(Event(Phase.WAITING, f"{resolved.note}\n"))

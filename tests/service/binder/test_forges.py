@@ -273,7 +273,7 @@ async def test_an_older_answer_serves(
             forge.limit_next(retry_after_seconds=600)
         stale = await resolver.resolve(case.at("HEAD"))
         assert stale.resolved_ref == commit
-        assert "Using the commit of 12 minutes ago." in stale.note
+        assert "Using the answer of 12 minutes ago." in stale.note
         assert case.name in stale.note, "the note says who does not answer"
         if trouble == "out of quota":
             asked = len(forge.requests)

@@ -159,7 +159,7 @@ async def test_an_older_answer_serves_while_the_provider_is_down(
     github.fail_next(3)
     stale = await resolver.resolve(HEAD)
     assert stale.resolved_ref == old
-    assert stale.note == "GitHub does not answer now. Using the commit of 12 minutes ago."
+    assert stale.note == "GitHub does not answer now. Using the answer of 12 minutes ago."
     asked = len(github.requests)
     clock.now += 30
     assert "12 minutes ago" in (await resolver.resolve(HEAD)).note
