@@ -15,7 +15,7 @@ from binder_federation.config.load import merged
 from tests.support.chart_schema import FEDERATION
 from tests.support.eventually import eventually
 from tests.support.helm_member import node_address
-from tests.support.kubectl import CallFailed, helm, kubectl, names, objects
+from tests.support.kubectl import CallFailed, helm, kubectl, objects
 from tests.support.redis_image import redis_image
 
 START_SECONDS = 180
@@ -54,14 +54,23 @@ class HelmFederation:
         await self._gone(old)
 
     async def replicas(self) -> list[str]:
-        """Its pods."""
-        return await names(self.namespace, "pods", _selector("federation"))
+        """Its pods whose container runs: a node takes its time to put away one that ended."""
+        pods = await objects(self.namespace, "pods", _selector("federation"))
+        return [
+            pod["metadata"]["name"]
+            for pod in pods
+            if any(
+                "running" in each["state"] for each in pod["status"].get("containerStatuses", ())
+            )
+        ]
 
     async def restarts(self) -> int:
         """How often containers of its pods ended by themselves."""
         pods = await objects(self.namespace, "pods", "app.kubernetes.io/name=binderfed")
         return sum(
-            each["restartCount"] for pod in pods for each in pod["status"]["containerStatuses"]
+            each["restartCount"]
+            for pod in pods
+            for each in pod["status"].get("containerStatuses", ())
         )
 
     async def wait_until_up(self) -> None:
@@ -150,6 +159,13 @@ async def helm_federation(
         await federation.wait_until_up()
         yield federation
     finally:
-        at_once = ("--all", "--grace-period=0", "--force", "--wait=false")
-        await kubectl("delete", "deployments,statefulsets,pods", "--namespace", namespace, *at_once)
-        await asyncio.shield(kubectl("delete", "namespace", namespace, "--timeout=120s"))
+        await _remove(namespace)
+
+
+async def _remove(namespace: str) -> None:
+    """At once: nobody waits here until replicas have stopped in order."""
+    made_by = "deployments,replicasets,statefulsets"
+    at_once = ("--grace-period=0", "--force", "--wait=false")
+    await kubectl("delete", made_by, "--all", "--namespace", namespace, "--cascade=orphan")
+    await kubectl("delete", "pods", "--all", "--namespace", namespace, *at_once)
+    await asyncio.shield(kubectl("delete", "namespace", namespace, "--timeout=120s"))
