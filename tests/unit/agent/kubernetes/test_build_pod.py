@@ -16,7 +16,11 @@ from binder_federation.cluster_agent.stacks.kubernetes.build_pod import (
     make_secret,
     secret_of,
 )
-from binder_federation.cluster_agent.stacks.repo2docker.order import order_json, read_order
+from binder_federation.cluster_agent.stacks.repo2docker.order import (
+    OrderedSource,
+    order_json,
+    read_order,
+)
 from binder_federation.config.isolation import IsolationSettings
 from binder_federation.config.stacks.kubernetes import BuildPodSettings
 from tests.unit.agent.kubernetes.build_objects import KEY, TOKEN, make_build, make_order
@@ -30,7 +34,8 @@ def make_manifest(**settings: Any) -> dict[str, Any]:
 
 
 def test_the_name_is_the_images() -> None:
-    assert make_build().name == make_build(source={"url": "https://elsewhere.example"}).name
+    elsewhere = OrderedSource(url="https://elsewhere.example")
+    assert make_build().name == make_build(source=elsewhere).name
     assert make_build().name.startswith(f"build-s-requirements-{KEY}-")
     assert make_build().name != make_build(member="beta").name
     assert make_build().name != make_build(reference="registry.example.org/other:x").name
