@@ -75,10 +75,11 @@ class Placing:
         """Choose a member and record the decision before anybody else decides.
 
         `tried` are the members that failed this launch already. Raises `QuotaExceeded` or
-        `BuildQuotaExceeded` when the federation's own quotas are reached.
+        `BuildQuotaExceeded` when the federation's own quotas are reached, `SpecBanned` when the
+        resolved spec is banned although it was asked for by another name.
         """
         now = self._clock()
-        self._check_quota(request)
+        self._check_quota(request, resolved)
         image = await self._fleet.image(resolved, now=now)
         for _ in range(MOST_DECISIONS):
             decision = self._decide(request, image, tried=tried, now=now)
@@ -88,7 +89,7 @@ class Placing:
                 break
             image = image._replace(building_since={lease.member: lease.since})
         try:  # again: others may have come while this one waited
-            self._check_quota(request)
+            self._check_quota(request, resolved)
             self._check_build(decision, image)
         except ServiceError:
             await self._lessons.not_sent(resolved, decision)
@@ -98,9 +99,13 @@ class Placing:
         self._metrics.count_decision(decision)
         return decision
 
-    def _check_quota(self, request: LaunchRequest) -> None:
-        if self._quotas is not None and not request.is_build_only:
-            self._quotas.check(request.spec.affinity_key)
+    def _check_quota(self, request: LaunchRequest, resolved: ResolvedSpec) -> None:
+        if self._quotas is None:
+            return
+        if resolved.spec.repository != request.spec.repository:
+            self._quotas.check_ban(resolved.spec)
+        if not request.is_build_only:
+            self._quotas.check(resolved.spec.affinity_key)
 
     def _check_build(self, decision: Decision, image: ImageView) -> None:
         chosen = decision.chosen

@@ -14,7 +14,7 @@ from binder_federation.binder.errors import (
     QuotaExceeded,
     RepositoryQuotaExceeded,
 )
-from binder_federation.binder.spec import ImageKey
+from binder_federation.binder.spec import ImageKey, LaunchSpec
 from binder_federation.federation.core.quotas import QuotaRules
 from binder_federation.federation.limits.builds import RepositoryBuilds
 from binder_federation.federation.limits.live_policy import GetPolicy
@@ -68,6 +68,10 @@ class Quotas:
         if limits.of_sum is not None:
             count = tally.of_group(limits.group)
             _check_repository(limits.of_sum, count, "This repository and others like it have")
+
+    def check_ban(self, spec: LaunchSpec) -> None:
+        """Raises `SpecBanned`: what a DOI of all versions stands for may be banned by its own."""
+        self._policy().bans.check_spec(spec)
 
     def check_build(self, repository: str, image: ImageKey) -> None:
         """Raises `BuildQuotaExceeded` when too many other images of it are being built."""

@@ -168,3 +168,23 @@ async def launch(federation: FederationServer, path: str) -> dict[str, object]:
     seen = await federation.launch(path)
     assert seen.last.phase is Phase.READY, seen.last
     return dict(seen.last.fields)
+
+
+async def test_a_banned_version_is_not_launched_by_the_doi_of_all_versions(tmp_path: Path) -> None:
+    case = ZenodoCase()
+    member = FakeMember("alpha")
+    await member.start()
+    policy = {"banned_specs": [{"pattern": "zenodo/10.5281/zenodo.101"}]}
+    try:
+        async with (
+            case.site,
+            case.doi,
+            running_federation([member], providers=case.settings(), policy=policy) as federation,
+        ):
+            case.publish(FILES)
+            seen = await federation.launch("zenodo/10.5281/zenodo.100")
+    finally:
+        await member.stop()
+
+    assert seen.last.fields["code"] == "spec_banned"
+    assert not member.paths, "the member was asked all the same"
