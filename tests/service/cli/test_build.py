@@ -109,6 +109,8 @@ async def test_the_time_may_be_over_and_ctrl_c_is_clean(
         *("--members", "alpha", "--federation", federation.url),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # Whoever runs the tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
     async def is_under_way() -> bool:

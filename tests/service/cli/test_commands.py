@@ -70,7 +70,7 @@ async def test_launch_of_nonsense_says_what_is_wrong(federation: FederationServe
     status, _, errors = await binderfed("launch", "nosuch/x/y", url=federation.url)
 
     assert status == 1
-    assert "gh, git" in errors
+    assert "gh, gist, gl" in errors
 
 
 async def test_launch_as_json_lines(federation: FederationServer) -> None:
