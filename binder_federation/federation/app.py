@@ -30,6 +30,7 @@ from binder_federation.runtime.web import (
 MAX_REPORT_BYTES = 16 << 20
 TIDY_SECONDS = 5.0
 VOTE_SECONDS = 5.0
+FIRST_ROUND_SECONDS = 2.0
 PATIENCE_SECONDS = 10.0
 """The first event of a launch comes at once; a page that sees none for so long asks anew."""
 REDIRECT_PATIENCE_SECONDS = 30.0
@@ -141,6 +142,8 @@ async def _start_loops(app: web.Application) -> None:
     if context.settings.copies.enabled:
         every_seconds = context.settings.copies.check_every_seconds
         run_periodically(context.copies.check, every_seconds=every_seconds, name="copy-hot-images")
+    # Who can connect finds a replica that knows its members, as one does that replaces another.
+    await context.monitor.wait_for_first_round(timeout_seconds=FIRST_ROUND_SECONDS)
 
 
 async def _release_launches(app: web.Application) -> None:

@@ -72,6 +72,7 @@ class _Watched:
     health: Health
     answer_seconds: float
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
     last: ProbeResult | None = None
     task: asyncio.Task[None] | None = None
 
@@ -135,6 +136,17 @@ class HealthMonitor:
         self._metrics.write(name, health)
         watched.task = self._tasks.start(self._watch(watched), name=f"probe:{name}")
         self._start_reviews()
+
+    async def wait_for_first_round(self, *, timeout_seconds: float) -> None:
+        """Until every member was asked once: before that nobody may get a launch. One that is
+        slow to answer is not waited for longer than `timeout_seconds`."""
+        rounds = [watched.was_asked.wait() for watched in self._watched.values()]
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.gather(*rounds)
+        except TimeoutError:
+            slow = [name for name, watched in self._watched.items() if watched.last is None]
+            log.info("first_probes_take_long", members=slow[:20])
 
     def forget(self, name: str) -> None:
         """Stop probing the member and remove its metrics."""
@@ -221,6 +233,7 @@ class HealthMonitor:
             patience=self._suspicion.patience(watched.name, settings=self._settings),
         )
         self._swap(watched, health, result.reason)
+        watched.was_asked.set()
 
     async def _ask(self, watched: _Watched) -> ProbeResult:
         try:

@@ -115,6 +115,24 @@ async def test_the_first_probe_comes_at_once(
     assert result.versions == {"builder": "binderhub", "binderhub": "1.0.0"}
 
 
+async def test_the_first_round_is_waited_for_but_not_for_the_slow(
+    member: ScriptedMember, make_monitor: MakeMonitor
+) -> None:
+    slow = ScriptedMember()
+    slow.health = never_answer
+    await slow.start()
+    setup = make_monitor(HealthSettings(probe_every_seconds=1000, probe_timeout_seconds=30))
+    setup.monitor.watch("alpha", member.url)
+    await setup.monitor.wait_for_first_round(timeout_seconds=30)
+    assert setup.monitor.health("alpha").state is MemberState.UP
+
+    setup.monitor.watch("beta", slow.url)
+    with capture_logs() as logs:
+        await setup.monitor.wait_for_first_round(timeout_seconds=0.05)
+    assert [log["members"] for log in logs] == [["beta"]]
+    await slow.stop()
+
+
 async def test_a_member_goes_and_comes_back(
     member: ScriptedMember, make_monitor: MakeMonitor
 ) -> None:
