@@ -57,7 +57,7 @@ constraints: .venv/.made
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --upgrade \
 		--extra docker --extra kubernetes --extra ecr --extra plot --group dev --python-version 3.11 pyproject.toml -o constraints.txt
 
-# What `config` may hold in the agent's chart follows from its settings.
+# What `config` may hold in the charts follows from the settings.
 chart-schema: $(INSTALLED_DEV)
 	@$(BIN)/python -m tests.support.chart_schema
 
