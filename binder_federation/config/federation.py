@@ -74,14 +74,18 @@ class MemberSettings(Section):
     takes_build_only: bool = False
     """Of a BinderHub: whether it runs with `enable_api_only_mode`, without which it refuses to
     build an image that it does not launch."""
+    uses_page_tokens: bool = True
+    """Of a BinderHub: whether launches that its rate limit refuses are asked for again with a build
+    token from its launch page, as browsers do."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if self.kind is MemberKind.AGENT:
             if self.credential is None:
                 raise ValueError("credential: an agent needs one; a BinderHub is kind: binderhub")
-            if self.pod_headroom or self.takes_build_only:
-                raise ValueError("pod_headroom and takes_build_only are for kind: binderhub")
+            if self.pod_headroom or self.takes_build_only or not self.uses_page_tokens:
+                names = "pod_headroom, takes_build_only and uses_page_tokens"
+                raise ValueError(f"{names} are for kind: binderhub")
         elif self.credential is not None:
             raise ValueError("credential: a BinderHub has none, take it out")
         return self

@@ -18,7 +18,9 @@ from binder_federation.binder.resolver import Resolver
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.admission import Admission
 from binder_federation.federation.arrivals import Arrivals
+from binder_federation.federation.binderhub.page_tokens import PageTokens
 from binder_federation.federation.binderhub.pod_counts import PodCounts
+from binder_federation.federation.binderhub.streams import BinderHubStreams
 from binder_federation.federation.copies import Copies
 from binder_federation.federation.decisions import Decisions
 from binder_federation.federation.dispatcher import Dispatcher
@@ -231,10 +233,12 @@ def _wire(
         tasks=tasks,
         clock=clock,
     )
+    page_tokens = PageTokens(client=clients.prober, tasks=tasks, clock=clock)
     dispatcher = Dispatcher(
         resolver=resolver,
         placing=placing,
         streams=streams,
+        binderhubs=BinderHubStreams(streams=streams, tokens=page_tokens),
         lessons=lessons,
         metrics=metrics,
         settings=settings.launch,

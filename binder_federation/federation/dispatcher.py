@@ -8,7 +8,7 @@ once (`lessons`), not when it ends.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
@@ -22,13 +22,14 @@ from binder_federation.binder.resolver import ResolvedSpec, Resolver
 from binder_federation.config.federation import LaunchSettings
 from binder_federation.federation.binderhub.failures import read_failure
 from binder_federation.federation.binderhub.requests import visitor_headers
+from binder_federation.federation.binderhub.streams import BinderHubStreams
 from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.core.cost import Cost
 from binder_federation.federation.launch import Launch
 from binder_federation.federation.launch_ids import MemberPosition, member_launch_id
 from binder_federation.federation.launch_state import Course
 from binder_federation.federation.lessons import Lessons
-from binder_federation.federation.member_stream import NO_HEADERS, MemberStreams
+from binder_federation.federation.member_stream import MemberEvent, MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.narrator import Narrator
 from binder_federation.federation.outcomes import FailedAttempt, final_failure, judge
@@ -66,6 +67,7 @@ class Dispatcher:
         resolver: Resolver,
         placing: Placing,
         streams: MemberStreams,
+        binderhubs: BinderHubStreams,
         lessons: Lessons,
         metrics: FederationMetrics,
         settings: LaunchSettings,
@@ -75,6 +77,7 @@ class Dispatcher:
         self._resolver = resolver
         self._placing = placing
         self._streams = streams
+        self._binderhubs = binderhubs
         self._lessons = lessons
         self._metrics = metrics
         self._settings = settings
@@ -203,15 +206,7 @@ class Dispatcher:
     ) -> Event:
         """Pass a member's events on, adding what the federation knows; returns the final one."""
         member = attempt.member
-        url, token = self._address(launch, resolved, member)
-        at = launch.log.at
-        after = at.number if at.member == member else 0
-        is_binderhub = self._placing.member(member).is_binderhub
-        headers = visitor_headers(launch.request) if is_binderhub else NO_HEADERS
-        stream = self._streams.numbered(
-            member, url, build_token=token, after=after, headers=headers
-        )
-        async with aclosing(stream) as events:
+        async with aclosing(self._open(launch, resolved, member)) as events:
             async for numbered in events:
                 event = numbered.event
                 if event.phase is Phase.FAILED:
@@ -229,6 +224,20 @@ class Dispatcher:
                 if launch.log.last_number % TURN_EVENTS == 0:
                     await asyncio.sleep(0)
         raise AssertionError("a member's stream ends with a final event or an error")
+
+    def _open(
+        self, launch: Launch, resolved: ResolvedSpec, name: str
+    ) -> AsyncGenerator[MemberEvent, None]:
+        """The member's stream, which an agent goes on with where this launch left it."""
+        url, token = self._address(launch, resolved, name)
+        member = self._placing.member(name)
+        if member.is_binderhub:
+            path = self._placing.path(resolved)
+            headers = visitor_headers(launch.request)
+            return self._binderhubs.numbered(member, path, url, headers=headers)
+        at = launch.log.at
+        after = at.number if at.member == name else 0
+        return self._streams.numbered(name, url, build_token=token, after=after)
 
     def _dismiss(self, launch: Launch) -> None:
         """Let the member end at once what nobody watches any more, if it still hears us."""

@@ -30,6 +30,8 @@ class Member:
     kind: MemberKind = MemberKind.AGENT
     pod_headroom: int = 0
     takes_build_only: bool = True
+    uses_page_tokens: bool = True
+    """Of a BinderHub: whether its launch page may be asked for a build token."""
 
     @property
     def is_binderhub(self) -> bool:
@@ -89,6 +91,7 @@ def make_roster(members: Iterable[MemberSettings]) -> Roster:
             kind=member.kind,
             pod_headroom=member.pod_headroom,
             takes_build_only=member.takes_build_only or member.kind is MemberKind.AGENT,
+            uses_page_tokens=member.uses_page_tokens,
         )
         for member in members
     )

@@ -2,11 +2,11 @@
 
 It has the same handles as `FakeMember` (`fail_next`, `hold`, `stop`, counters), so that the
 same tests run against both, and differs where BinderHub does: it takes no token but its own,
-its streams have no event ids, a launch belongs to its connection (who asks again launches
-again; only the build is shared, with the last 100 lines of its log for those who come
-late), errors are events under status 200, `OPTIONS`, `HEAD` and `DELETE` of `/build` are 405,
-and `/health` counts its pods now and then only. Source: binderhub/builder.py, base.py,
-quota.py, health.py.
+which is in its launch page (`binderhub_page.py`), its streams have no event ids, a launch
+belongs to its connection (who asks again launches again; only the build is shared, with the
+last 100 lines of its log for those who come late), errors are events under status 200,
+`OPTIONS`, `HEAD` and `DELETE` of `/build` are 405, and `/health` counts its pods now and then
+only. Source: binderhub/builder.py, base.py, quota.py, health.py.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from aiohttp import web
 
 from binder_federation.binder.events import KEEPALIVE, Phase
 from tests.support import binderhub_events as says
+from tests.support import binderhub_page
 from tests.support.binderhub_events import Said
 from tests.support.fake_member import Failure
 
@@ -79,13 +80,26 @@ class FakeBinderHub:
     pods_cache_seconds: float = 60.0
     quota: int | None = None
     rate_limit: int = 0
-    """Launches of one address, ever; 0 is no limit. Its own default is 10 an hour."""
+    """Launches of one address without a token, ever; 0 is no limit. Its own default is 10 an
+    hour."""
+    token_secret: str = "the key of this BinderHub's own tokens"
+    page_secret: str = ""
+    """With what another replica of it signs the tokens in pages; empty is the same."""
+    token_seconds: int = 300
+    has_old_page: bool = False
+    uses_page_tokens: bool = True
+    """Whether its operator lets the federation ask for pages."""
+    page_seconds: float = 0.0
     banned: set[str] = field(default_factory=set)
     is_api_only: bool = False
     build_lines: int = 3
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     """Of each launch that was asked for."""
+    pages: Counter[str] = field(default_factory=Counter)
+    """Launch pages asked for, by path."""
+    tokens: list[str] = field(default_factory=list)
+    """Of each launch that was asked for; "" where there was none."""
     builds: Counter[str] = field(default_factory=Counter)
     servers: Counter[str] = field(default_factory=Counter)
     images: set[str] = field(default_factory=set)
@@ -112,12 +126,14 @@ class FakeBinderHub:
     @property
     def settings(self) -> dict[str, Any]:
         """The federation's settings of it."""
-        return {"name": self.name, "url": self.url, "kind": "binderhub"}
+        told = {} if self.uses_page_tokens else {"uses_page_tokens": False}
+        return {"name": self.name, "url": self.url, "kind": "binderhub", **told}
 
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/build/{path:.*}", self._build, allow_head=False)
         app.router.add_route("*", "/build/{path:.*}", self._refuse_method)
+        app.router.add_get("/v2/{path:.*}", self._page, allow_head=False)
         app.router.add_get("/health", self._health)
         app.router.add_get("/versions", self._versions)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -164,6 +180,19 @@ class FakeBinderHub:
         self.refused_methods[request.method] += 1
         return web.Response(status=405, text="<h1>405 : Method Not Allowed</h1>")
 
+    async def _page(self, request: web.Request) -> web.Response:
+        path = request.raw_path.partition("?")[0].removeprefix("/v2/")
+        self.pages[path] += 1
+        await asyncio.sleep(self.page_seconds)
+        if self.is_api_only:
+            return web.Response(status=404, text="<h1>404 : Not Found</h1>")
+        secret = self.page_secret or self.token_secret
+        token = binderhub_page.make_token(
+            request, path, secret=secret, lifetime_seconds=self.token_seconds
+        )
+        page = binderhub_page.make_page(token, is_old=self.has_old_page)
+        return web.Response(text=page, content_type="text/html")
+
     async def _versions(self, _request: web.Request) -> web.Response:
         self.probes["/versions"] += 1
         return web.json_response(
@@ -197,6 +226,7 @@ class FakeBinderHub:
         path = request.raw_path.partition("?")[0].removeprefix("/build/")
         self.paths.append(path)
         self.headers.append(dict(request.headers))
+        self.tokens.append(request.query.get("build_token", ""))
         failure = self._failures.popleft() if self._failures else None
         if failure is Failure.STATUS_500:
             return web.Response(status=500, text="<h1>502 Bad Gateway</h1>")
@@ -231,7 +261,7 @@ class FakeBinderHub:
     ) -> None:
         """The stream up to its end, however it ends."""
         try:
-            self._admit(request, failure)
+            self._admit(request, path, failure)
             await self._launch(request, path, failure, say)
             await asyncio.sleep(self.hold_seconds)
         except _Refused as refusal:
@@ -242,7 +272,7 @@ class FakeBinderHub:
             assert request.transport is not None
             request.transport.abort()
 
-    def _admit(self, request: web.Request, failure: Failure | None) -> None:
+    def _admit(self, request: web.Request, path: str, failure: Failure | None) -> None:
         """Its order: banned addresses, then the token, then the rate limit."""
         address = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
         address = address or str(request.remote)
@@ -250,7 +280,9 @@ class FakeBinderHub:
             raise _Refused(says.error(403, "Requests from data centers are not allowed"))
         if "text/event-stream" not in request.headers.get("Accept", ""):
             raise _Refused(says.error(400, "This endpoint only serves event streams"))
-        if "build_token" in request.query:
+        if request.query.get("build_token"):
+            if binderhub_page.is_valid(request, path, secret=self.token_secret):
+                return
             raise _Refused(says.error(403, "Invalid build token"))
         self._asked_by[address] += 1
         if self.rate_limit and self._asked_by[address] > self.rate_limit:

@@ -1,8 +1,9 @@
 """What a BinderHub is told of the visitor, in headers, as a proxy before it would.
 
-It gets no build token: it would refuse one that it has not signed itself. Its rate limit
-and its bans look at the address of who asks, which is ours. With `X-Forwarded-For` it
-sees the visitor's, if what stands before it trusts us (docs/binderhub-members.md).
+It gets no build token of ours: it would refuse one that it has not signed itself
+(`page_tokens.py`). Its rate limit and its bans look at the address of who asks, which is ours.
+With `X-Forwarded-For` it sees the visitor's, if what stands before it trusts us
+(docs/binderhub-members.md).
 `X-Binder-Launch-Host` is what mybinder.org's redirector sends: links that a session shows
 of itself then lead here.
 """

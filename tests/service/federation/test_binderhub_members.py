@@ -158,6 +158,7 @@ async def test_a_refusal_goes_on_elsewhere_and_counts_against_nobody(refusal: st
         hub = fleet.usual
         assert isinstance(hub, FakeBinderHub)
         if refusal == "rate limit":
+            hub.is_api_only = True  # without pages, so without tokens
             hub.limit_now("127.0.0.1")
         elif refusal == "banned address":
             hub.banned = {"127.0.0.1"}
@@ -178,6 +179,7 @@ async def test_a_limit_with_a_known_load_is_not_run_into_again_and_again() -> No
         hub = fleet.usual
         assert isinstance(hub, FakeBinderHub)
         hub.quota = 90
+        hub.is_api_only = True
         hub.limit_now("127.0.0.1")
         async with running_federation(fleet.members) as server:
             for number in range(6):
