@@ -41,6 +41,7 @@ from binder_federation.cluster_agent.warm.wiring import make_pool
 from binder_federation.config.agent import AgentSettings
 from binder_federation.health.checks import HealthChecks
 from binder_federation.runtime.tasks import BackgroundTasks
+from binder_federation.runtime.tls import known_authorities
 
 Providers = Mapping[str, RepoProvider]
 
@@ -76,8 +77,11 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
     """Start the stack and make the context; leaving it ends every task, then the stack."""
     headers = {"User-Agent": f"binder-federation/{__version__}"}
     async with AsyncExitStack() as resources:
+        tls = known_authorities()
         client = await resources.enter_async_context(
-            httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
+            httpx.AsyncClient(
+                headers=headers, verify=tls, timeout=settings.providers.timeout_seconds
+            )
         )
         hook = load_hook(settings.launch.pre_launch_hook)
         stack = stack or make_stack(settings)
@@ -87,7 +91,10 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
         # progress stream open, and the launcher limits how many there are.
         hub_client = await resources.enter_async_context(
             httpx.AsyncClient(
-                headers=headers, trust_env=False, limits=httpx.Limits(max_connections=None)
+                headers=headers,
+                verify=tls,
+                trust_env=False,
+                limits=httpx.Limits(max_connections=None),
             )
         )
         metrics = AgentMetrics()

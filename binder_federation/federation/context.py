@@ -46,6 +46,7 @@ from binder_federation.federation.shared.context import Shared, open_shared
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.runtime.tasks import BackgroundTasks
+from binder_federation.runtime.tls import known_authorities
 
 Clock = Callable[[], float]
 
@@ -83,11 +84,14 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
     """Make the context; leaving it ends every task and connection."""
     async with AsyncExitStack() as stack:
         headers = {"User-Agent": f"binder-federation/{__version__}"}
+        tls = known_authorities()
         client = await stack.enter_async_context(
-            httpx.AsyncClient(headers=headers, timeout=settings.providers.timeout_seconds)
+            httpx.AsyncClient(
+                headers=headers, verify=tls, timeout=settings.providers.timeout_seconds
+            )
         )
         # Of their own: a provider that hangs must not make a member look slow.
-        prober = await stack.enter_async_context(httpx.AsyncClient(headers=headers))
+        prober = await stack.enter_async_context(httpx.AsyncClient(headers=headers, verify=tls))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
         )

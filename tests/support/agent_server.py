@@ -16,6 +16,7 @@ from binder_federation.cluster_agent.app import create_app
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext
 from binder_federation.cluster_agent.serve import make_runner
 from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.tls import known_authorities
 from tests.support.fake_stack import FakeStack
 
 CREDENTIAL = "a-credential-for-tests-of-at-least-32-bytes"
@@ -135,7 +136,9 @@ async def running_agent(
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=url, timeout=20, limits=limits) as client:
+        async with httpx.AsyncClient(
+            base_url=url, verify=known_authorities(), timeout=20, limits=limits
+        ) as client:
             server = AgentServer(url, client, app[CONTEXT], stack, runner)
             yield server
     finally:

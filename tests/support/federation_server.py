@@ -12,6 +12,7 @@ from binder_federation.binder.events import Event, Phase, StreamParser, event_fr
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.app import create_app
 from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.runtime.tls import known_authorities
 from tests.support.eventually import eventually
 from tests.support.fake_binderhub import FakeBinderHub
 from tests.support.fake_member import FakeMember
@@ -106,7 +107,9 @@ async def running_federation(
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with httpx.AsyncClient(
+            base_url=url, verify=known_authorities(), timeout=30
+        ) as client:
             server = FederationServer(url, client, app[CONTEXT])
             await server.wait_until_up(*(member.name for member in members))
             yield server

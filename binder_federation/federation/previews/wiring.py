@@ -11,6 +11,7 @@ from binder_federation.federation.previews.fetching import Files
 from binder_federation.federation.previews.previews import Previews
 from binder_federation.federation.previews.renderers import Renderers
 from binder_federation.federation.previews.sources import FileSources
+from binder_federation.runtime.tls import known_authorities
 
 
 @asynccontextmanager
@@ -19,7 +20,9 @@ async def open_previews(context: FederationContext) -> AsyncIterator[Previews]:
     must not hold up a launch."""
     settings = context.settings
     headers = {"User-Agent": f"binder-federation/{__version__}"}
-    async with httpx.AsyncClient(headers=headers, timeout=5.0) as client:
+    async with httpx.AsyncClient(
+        headers=headers, timeout=5.0, verify=known_authorities()
+    ) as client:
         previews = Previews(
             refs=context.shared.refs,
             sources=FileSources(settings.providers, raw_url=settings.pages.preview_raw_url),

@@ -65,6 +65,7 @@ from binder_federation.cluster_agent.stacks.managed_hub.hub import ManagedHub
 from binder_federation.cluster_agent.stacks.repo2docker.ordering import image_repository
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.processes import OWNER_MARK, end_marked_processes
+from binder_federation.runtime.tls import known_authorities
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ class DockerStack:
         self._settings = settings
         self._root = settings.state_dir.absolute()
         self._lock: IO[bytes] | None = None
-        self._http = httpx.AsyncClient()
+        self._http = httpx.AsyncClient(verify=known_authorities())
         self._engine = Engine(address=engine_address(settings.docker.engine_url, os.environ))
         self._info: EngineInfo | None = None
         self._managed_hub: ManagedHub | None = None

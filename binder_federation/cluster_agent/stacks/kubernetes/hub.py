@@ -14,6 +14,7 @@ import structlog
 from binder_federation.binder.messages import CheckRecord
 from binder_federation.cluster_agent.stacks.base import StackNotReady
 from binder_federation.config.stacks.kubernetes import KubernetesHubSettings
+from binder_federation.runtime.tls import known_authorities
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,9 @@ class ExternalHub:
         self._public_url = settings.public_url
         self._proxy_url = settings.proxy_url or settings.public_url
         self._api_token = settings.api_token
-        self._client = httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=_ANSWER_SECONDS, trust_env=False, verify=known_authorities()
+        )
 
     @property
     def api_url(self) -> str:

@@ -35,6 +35,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.start_checks import (
 from binder_federation.cluster_agent.stacks.local.machine import lock_folder
 from binder_federation.cluster_agent.stacks.managed_hub.hub import ManagedHub
 from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.tls import known_authorities
 
 _API_SECONDS = 3.0
 _USUAL_CAPACITY = 100
@@ -49,7 +50,7 @@ class KubernetesStack:
         self._settings = settings
         self._root = settings.state_dir.absolute()
         self._lock: IO[bytes] | None = None
-        self._http = httpx.AsyncClient()
+        self._http = httpx.AsyncClient(verify=known_authorities())
         self._last_used = LastUsed(path=self._root / "last-used.json", clock=time.time)
         self._built = BuiltImages(path=self._root / "built-images.json", now=time.time)
         self._credentials = choose_credentials(

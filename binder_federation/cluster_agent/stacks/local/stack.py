@@ -42,6 +42,7 @@ from binder_federation.cluster_agent.stacks.sources.content import ContentFetche
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.processes import OWNER_MARK
+from binder_federation.runtime.tls import known_authorities
 
 _SWEEP_SECONDS = 1.0
 _LEAST_FREE_BYTES = 200 << 20
@@ -54,7 +55,9 @@ class LocalStack:
     def __init__(self, *, settings: AgentSettings) -> None:
         self._folders = StackFolders(settings.state_dir.absolute())
         self._lock: IO[bytes] | None = None
-        self._client = httpx.AsyncClient(timeout=settings.providers.timeout_seconds)
+        self._client = httpx.AsyncClient(
+            timeout=settings.providers.timeout_seconds, verify=known_authorities()
+        )
         uv = find_tool("uv")
         find_tool("git")
         self._base = BaseEnvironment(

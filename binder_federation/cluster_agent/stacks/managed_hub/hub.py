@@ -35,6 +35,7 @@ from binder_federation.cluster_agent.stacks.managed_hub.run_settings import (
 from binder_federation.config.agent import AgentLaunchSettings
 from binder_federation.runtime.processes import OWNER_MARK, die_with_parent
 from binder_federation.runtime.tasks import BackgroundTasks
+from binder_federation.runtime.tls import known_authorities
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ class ManagedHub:
         self._process: asyncio.subprocess.Process | None = None
         self._tasks = BackgroundTasks()
         # Loopback only: a proxy for outgoing requests would not find it.
-        self._client = httpx.AsyncClient(timeout=2.0, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=2.0, trust_env=False, verify=known_authorities())
 
     @property
     def api_url(self) -> str:
