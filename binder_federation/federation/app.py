@@ -19,7 +19,7 @@ from binder_federation.federation.handlers.public_url import PROXIES
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.handlers.refusing import refuse_banned_networks
 from binder_federation.federation.pages.making import make_pages
-from binder_federation.federation.prebuild_records import WRITE_EVERY_SECONDS
+from binder_federation.federation.prebuilds.records import WRITE_EVERY_SECONDS
 from binder_federation.federation.previews.wiring import open_previews
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (

@@ -35,10 +35,10 @@ from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
-from binder_federation.federation.prebuild import Prebuilds
-from binder_federation.federation.prebuild_records import make_prebuild_records
+from binder_federation.federation.prebuilds.prebuilds import Prebuilds
+from binder_federation.federation.prebuilds.records import make_prebuild_records
 from binder_federation.federation.preparing import Preparing
-from binder_federation.federation.redirector_metrics import RedirectorMetrics
+from binder_federation.federation.redirector.metrics import RedirectorMetrics
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.federation.shared.bus import Topic

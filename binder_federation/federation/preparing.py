@@ -1,7 +1,7 @@
 """Has one member prepare an image, through its own `/build?build_only=true`.
 
 A member that has the image in its registry pulls it, another builds it; an agent makes each
-image once however many ask. Copies of hot images (`copies.py`) and pre-builds (`prebuild.py`)
+image once however many ask. Copies of hot images (`copies.py`) and pre-builds (`prebuilds/`)
 come through here.
 """
 

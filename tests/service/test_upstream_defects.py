@@ -31,7 +31,7 @@ from binder_federation.binder.providers import Repositories
 from binder_federation.cluster_agent.stacks.repo2docker.maker_order import MakerOrder
 from binder_federation.config.federation import FederationSettings, HealthSettings
 from binder_federation.config.load import ConfigurationError, load_settings
-from binder_federation.federation.redirector_file import import_redirector
+from binder_federation.federation.redirector.file import import_redirector
 from binder_federation.health.probes import judge_health
 from binder_federation.health.state import Health, MemberState, observe_probe
 from tests.support.agent_server import running_agent

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from binder_federation.config.federation import FederationSettings
 from binder_federation.config.load import ConfigurationError
-from binder_federation.federation.redirector_file import Imported, import_redirector
+from binder_federation.federation.redirector.file import Imported, import_redirector
 
 COMMENT_WIDTH = 98
 

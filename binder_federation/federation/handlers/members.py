@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.messages import Report
-from binder_federation.federation.active_hosts import active_hosts
 from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.federation.redirector.active_hosts import active_hosts
 from binder_federation.federation.roster import Member
 from binder_federation.health.state import Health, MemberState
 from binder_federation.runtime.errors import Fault, ServiceError

@@ -4,9 +4,9 @@ import pytest
 
 from binder_federation.binder.events import Event, Phase
 from binder_federation.federation.core.snapshot import Load, MemberView
-from binder_federation.federation.prebuild_plan import first_word, why_not
-from binder_federation.federation.prebuild_records import LOST_AFTER_SECONDS, as_read
-from binder_federation.federation.prebuild_state import MemberBuild, MemberOutcome, Prebuild
+from binder_federation.federation.prebuilds.plan import first_word, why_not
+from binder_federation.federation.prebuilds.records import LOST_AFTER_SECONDS, as_read
+from binder_federation.federation.prebuilds.state import MemberBuild, MemberOutcome, Prebuild
 from binder_federation.health.state import MemberState
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from binder_federation.config.federation import FederationSettings, MemberKind
 from binder_federation.config.load import ConfigurationError
 from binder_federation.federation.cli.import_redirector import make_text
-from binder_federation.federation.redirector_file import import_redirector
+from binder_federation.federation.redirector.file import import_redirector
 
 
 def host(name: str, **changes: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The ref is resolved once. Then each member is asked as `preparing.py` does it, some at the same
 time; one that fails stops no other. What was asked for while the same is under way is the same
 pre-build, so a client that tries again causes nothing. Its state can be read at any replica
-(`prebuild_records.py`).
+(`records.py`).
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from binder_federation.federation.fleet import FleetView
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.federation.outcomes import nobody_error
 from binder_federation.federation.placing import Placing
-from binder_federation.federation.prebuild_plan import first_word, why_not
-from binder_federation.federation.prebuild_records import PrebuildRecords, as_read
-from binder_federation.federation.prebuild_state import MemberBuild, MemberOutcome, Prebuild
+from binder_federation.federation.prebuilds.plan import first_word, why_not
+from binder_federation.federation.prebuilds.records import PrebuildRecords, as_read
+from binder_federation.federation.prebuilds.state import MemberBuild, MemberOutcome, Prebuild
 from binder_federation.federation.preparing import Preparing
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks

@@ -1,0 +1,1 @@
+"""Images made at some members before anybody launches them."""

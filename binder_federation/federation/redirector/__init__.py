@@ -1,0 +1,1 @@
+"""What mybinder.org's redirector had: its settings, addresses and metrics."""
