@@ -6,6 +6,7 @@ subclass says which answers, headers and errors the real API gives.
 
 import asyncio
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from tests.support.git_repositories import GitRepository
 from tests.support.git_server import GitServer, SeenRequest
 
 
-class FakeForge:
+class FakeForge(ABC):
     """`async with FakeGitHub(folder) as github:`; `github.url` to clone, `github.api_url` to ask.
 
     `quota` is what is left of this window's requests; `limit_next` answers with a passing
@@ -96,25 +97,25 @@ class FakeForge:
         """Answer again, also what hangs."""
         self._open.set()
 
+    @abstractmethod
     def answer(self, request: web.Request) -> web.Response:
         """The API's answer to a good request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_known(self, request: web.Request) -> bool:
         """Whether the request's credentials are good, or there are none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, status: int, message: str) -> web.Response:
         """An error as the API words it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def limit_headers(self) -> Mapping[str, str]:
         """What every answer tells of the quota."""
-        raise NotImplementedError
 
+    @abstractmethod
     def over_quota(self, request: web.Request, retry_after_seconds: int | None) -> web.Response:
         """The answer when there is no quota; `retry_after_seconds` when a limit is passing."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         await self.git.__aenter__()
