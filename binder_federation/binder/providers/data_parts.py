@@ -13,7 +13,7 @@ def make_api(
 ) -> JsonApi:
     """An API; `origins` are those of the operator's settings."""
     return JsonApi(
-        provider=provider,
+        id=provider,
         name=name,
         access=make_web_access(parts.settings, parts.client),
         origins=origins,

@@ -1,40 +1,33 @@
 """Asks the API of a data repository: one question, one answer of a known shape.
 
-Retries what fails in passing, keeps one deadline, sees rate limits
-(https://developers.zenodo.org/#rate-limiting), and turns everything else into our errors.
+Deadline, retries and rate limits (https://developers.zenodo.org/#rate-limiting) are those
+of `asking.py`; everything that is no answer becomes one of our errors.
 Answers are not asked for conditionally: where these sites send an ETag, it is the number
 of a record's revision, and the same for another record. Unlike `api_client.py`, which
 brings credentials to one host, this one brings nothing and goes where it is sent, if
 `web_access.py` allows it.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
 from binder_federation.binder.errors import (
     ProviderUnavailable,
     RefNotFound,
     RepositoryNotFound,
 )
+from binder_federation.binder.providers.asking import Asker
 from binder_federation.binder.providers.base import Missing, Resolution, Resolved, Unavailable
-from binder_federation.binder.providers.metrics import ProviderMetrics
-from binder_federation.binder.providers.rate_limits import limit_in, remaining_in
 from binder_federation.binder.providers.web_access import WebAccess
 
 log = structlog.get_logger(__name__)
 
-_ATTEMPTS = 3
 _MOST_BYTES = 16_000_000
 _MOST_OF_A_REFUSAL = 65_536
 
@@ -52,31 +45,12 @@ class Answer(BaseModel):
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
-class _Passing(Exception):
-    """The server failed; it may not the next time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonApi(Asker):
+    """One site's API. `origins` are those that the operator's settings name."""
 
-
-class JsonApi:
-    """One site's API. `provider` is our id of it, `name` the one that people know."""
-
-    def __init__(
-        self,
-        *,
-        provider: str,
-        name: str,
-        access: WebAccess,
-        origins: Collection[str],
-        timeout_seconds: float,
-        metrics: ProviderMetrics,
-        clock: Callable[[], float],
-    ) -> None:
-        self._provider = provider
-        self._name = name
-        self._access = access
-        self._origins = tuple(origins)
-        self._timeout_seconds = timeout_seconds
-        self._metrics = metrics
-        self._clock = clock
+    access: WebAccess
+    origins: Collection[str]
 
     async def fetch(
         self,
@@ -92,79 +66,54 @@ class JsonApi:
         site does not answer, limits us, or answers something else.
         """
         target = str(httpx.URL(url, params=parameters)) if parameters else url
+        answer = await self.within_deadline(self._fetch(target, shape, missing))
+        if isinstance(answer, Unavailable):
+            seconds = answer.retry_after_seconds
+            raise ProviderUnavailable(answer.message, retry_after_seconds=seconds)
+        return answer
+
+    async def _fetch(self, url: str, shape: type[AnswerT], missing: str) -> AnswerT | Unavailable:
+        response = await self.ask(partial(self._read, url))
+        if response.status_code != httpx.codes.OK:
+            return self._refusal(response, missing)
+        if len(response.content) > _MOST_BYTES:
+            return self.strange()
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return shape.model_validate_json(await self._read_with_retries(target, missing))
-        except TimeoutError as error:
-            raise ProviderUnavailable(
-                f"{self._name} did not answer within {self._timeout_seconds:g} seconds."
-            ) from error
-        except (httpx.HTTPError, httpx.InvalidURL, _Passing) as error:
-            log.warning("provider_unreachable", provider=self._provider, error=repr(error))
-            raise ProviderUnavailable(f"{self._name} does not answer now.") from error
+            return shape.model_validate_json(response.content)
         except ValidationError as error:
-            log.warning("provider_answer_strange", provider=self._provider, errors=error.errors())
-            raise self._strange() from error
+            log.warning("provider_answer_strange", provider=self.id, errors=error.errors())
+            return self.strange()
 
-    async def _read_with_retries(self, url: str, missing: str) -> bytes:
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            retry=retry_if_exception_type((httpx.TransportError, _Passing)),
-            reraise=True,
-        )
-        body: bytes = await retrying(self._read, url, missing)
-        return body
-
-    async def _read(self, url: str, missing: str) -> bytes:
+    async def _read(self, url: str) -> httpx.Response:
+        """An answer with as much of its body as we look at."""
         headers = {"Accept": "application/json"}
-        async with self._access.open(url, origins=self._origins, headers=headers) as response:
-            self._observe(response)
-            if response.status_code != httpx.codes.OK:
-                raise self._refusal(await _with_body(response), missing)
-            body = await _read_some(response, _MOST_BYTES)
-            if len(body) > _MOST_BYTES:
-                raise self._strange()
-            return body
+        async with self.access.open(url, origins=self.origins, headers=headers) as response:
+            is_answer = response.status_code == httpx.codes.OK
+            return await _with_body(response, _MOST_BYTES if is_answer else _MOST_OF_A_REFUSAL)
 
-    def _refusal(self, response: httpx.Response, missing: str) -> Exception:
-        status = response.status_code
-        limit = limit_in(response, name=self._name, now=self._clock())
+    def _refusal(self, response: httpx.Response, missing: str) -> Unavailable:
+        """What a status other than 200 means. Raises `RepositoryNotFound`."""
+        limit = self.limit(response)
         if limit is not None:
-            seconds = limit.retry_after_seconds
-            log.warning("provider_rate_limited", provider=self._provider, seconds=seconds)
-            return ProviderUnavailable(limit.message, retry_after_seconds=seconds)
-        if status in _GONE:
-            return RepositoryNotFound(missing)
-        if status in _NOT_PUBLIC:
-            return RepositoryNotFound(f"{self._name} does not give access to it.")
-        log.warning("provider_answer_unexpected", provider=self._provider, status=status)
-        return _Passing(f"status {status}") if status >= 500 else self._strange()
-
-    def _observe(self, response: httpx.Response) -> None:
-        remaining = remaining_in(response)
-        if remaining is not None:
-            self._metrics.observe_requests_left(self._provider, remaining)
-
-    def _strange(self) -> ProviderUnavailable:
-        return ProviderUnavailable(f"{self._name} gave an answer that cannot be understood.")
+            return limit
+        if response.status_code in _GONE:
+            raise RepositoryNotFound(missing)
+        if response.status_code in _NOT_PUBLIC:
+            raise RepositoryNotFound(f"{self.name} does not give access to it.")
+        return self.unexpected(response)
 
 
-async def _read_some(response: httpx.Response, most: int) -> bytes:
+async def _with_body(response: httpx.Response, most: int) -> httpx.Response:
+    """The same answer with the beginning of its body: up to `most` bytes, and one that is
+    too many."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > most:
             break
-    return bytes(body[: most + 1])
-
-
-async def _with_body(response: httpx.Response) -> httpx.Response:
-    """The same answer with the beginning of its body."""
-    text = await _read_some(response, _MOST_OF_A_REFUSAL)
     headers = {name: value for name, value in response.headers.items() if "ratelimit" in name}
     headers |= {"retry-after": response.headers.get("retry-after", "")}
-    return httpx.Response(response.status_code, headers=headers, content=text)
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body[: most + 1]))
 
 
 async def as_resolution(answer: Awaitable[Resolved], *, is_one_site: bool = True) -> Resolution:
