@@ -6,13 +6,14 @@ id, or HEAD for the latest one, which `main`, `master` and nothing mean as well.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from binder_federation.binder.errors import InvalidSpec
-from binder_federation.binder.providers.base import GitSource, Resolution, Resolved
+from binder_federation.binder.providers.base import Resolution, Resolved
+from binder_federation.binder.providers.forge import Forge
 from binder_federation.binder.providers.gist_api import GistApi
-from binder_federation.binder.providers.git_logins import Login, hosted_source
+from binder_federation.binder.providers.git_logins import Login
 from binder_federation.binder.providers.refs import is_commit_id, looks_abbreviated
 from binder_federation.binder.providers.text import decode_once, shown
 from binder_federation.binder.spec import LaunchSpec
@@ -24,34 +25,11 @@ _LATEST = frozenset({"", "HEAD", "main", "master"})
 _FORM = "A link looks like /v2/gist/user/0123456789abcdef0123456789abcdef/HEAD."
 
 
-class GistProvider:
-    """Gists, by their user and id."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The grammar `user/id[/ref]` of provider `provider`."""
 
-    id = "gist"
-
-    def __init__(self, *, settings: GistSettings, login: Login | None, api: GistApi) -> None:
-        self._url = settings.url.rstrip("/")
-        self._login = login
-        self._api = api
-
-    @property
-    def display(self) -> Mapping[str, Any]:
-        """For the home page's form."""
-        host = re.escape(urlsplit(self._url).netloc)
-        return {
-            "displayName": "Gist",
-            "id": self.id,
-            "spec": {"validateRegex": r"[^/]+/[^/]+(/[^/]+)?"},
-            "detect": {
-                "regex": rf"^(?:https?://{host}/)?(?<repo>[^/?#:]+/[^/?#]+?)"
-                r"(?:\.git)?(?:/[0-9a-f]{40})?/?$"
-            },
-            "repo": {
-                "label": "Gist ID (username/gistId) or URL",
-                "placeholder": f"user/id or {self._url}/user/id",
-            },
-            "ref": {"enabled": True, "default": "HEAD"},
-        }
+    provider: str
 
     def parse(self, raw_spec: str) -> LaunchSpec:
         """`user/id[/ref]`."""
@@ -68,29 +46,41 @@ class GistProvider:
                 f"A gist has no branch or tag “{shown(ref)}”.",
                 advice=f"Use a commit id, or HEAD: /v2/gist/{user}/{gist_id}/HEAD.",
             )
-        return LaunchSpec(self.id, f"{user}/{gist_id}", ref)
-
-    def check(self, spec: LaunchSpec) -> None:
-        """Nothing: the operator's settings say which host this is."""
+        return LaunchSpec(self.provider, f"{user}/{gist_id}", ref)
 
     def format(self, spec: LaunchSpec) -> str:
         """The inverse of `parse`."""
         return f"{spec.repository}/{spec.ref}"
 
-    def repository_url(self, spec: LaunchSpec) -> str:
-        """Its page."""
-        return f"{self._url}/{spec.repository}"
 
-    def ref_url(self, spec: LaunchSpec, resolved_ref: str) -> str:
-        """Its files at a commit."""
-        return f"{self._url}/{spec.repository}/{resolved_ref}"
+class GistProvider(Forge):
+    """Gists, by their user and id."""
+
+    id = "gist"
+    tree_path = ""
+
+    def __init__(self, *, settings: GistSettings, login: Login | None, api: GistApi) -> None:
+        super().__init__(url=settings.url, grammar=_Names(self.id), api=api, login=login)
+
+    @property
+    def display(self) -> Mapping[str, Any]:
+        """For the home page's form."""
+        host = re.escape(self._host)
+        return {
+            "displayName": "Gist",
+            "id": self.id,
+            "spec": {"validateRegex": r"[^/]+/[^/]+(/[^/]+)?"},
+            "detect": {
+                "regex": rf"^(?:https?://{host}/)?(?<repo>[^/?#:]+/[^/?#]+?)"
+                r"(?:\.git)?(?:/[0-9a-f]{40})?/?$"
+            },
+            "repo": {
+                "label": "Gist ID (username/gistId) or URL",
+                "placeholder": f"user/id or {self._url}/user/id",
+            },
+            "ref": {"enabled": True, "default": "HEAD"},
+        }
 
     async def resolve(self, spec: LaunchSpec, known: Resolved | None) -> Resolution:
-        """What GitHub says."""
-        user, _, gist_id = spec.repository.partition("/")
-        return await self._api.fetch_commit(user, gist_id, spec.ref, known)
-
-    async def source(self, spec: LaunchSpec, resolved_ref: str = "") -> GitSource:  # noqa: ARG002 - the protocol's
-        """The gist as a repository, with our token when there is one."""
-        url = f"{self.repository_url(spec)}.git"
-        return hosted_source(url, host_url=self._url, login=self._login)
+        """What GitHub says; of a full commit id too, since the gist may be a secret one."""
+        return await self._api.fetch_commit(spec.repository, spec.ref, known)

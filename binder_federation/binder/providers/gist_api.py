@@ -27,32 +27,31 @@ class GistApi:
         self._api = api
         self._allow_secret = allow_secret
 
-    async def fetch_commit(
-        self, user: str, gist_id: str, ref: str, known: Resolved | None
-    ) -> Resolution:
-        """Which commit `ref` (`HEAD`, or the beginning of a commit id) stands for now."""
+    async def fetch_commit(self, repository: str, ref: str, known: Resolved | None) -> Resolution:
+        """Which commit `ref` (`HEAD`, or the beginning of an id) of `user/id` stands for now."""
         if is_commit_id(ref) and self._allow_secret:
             return Resolved(ref.lower())
-        answer = await self._api.within_deadline(self._fetch(user, gist_id, ref, known))
+        answer = await self._api.within_deadline(self._fetch(repository, ref, known))
         if is_commit_id(ref) and isinstance(answer, Unavailable):
             # All that is left open is whether the gist is listed; its reader knew where it is.
             return Resolved(ref.lower())
         return answer
 
-    async def _fetch(self, user: str, gist_id: str, ref: str, known: Resolved | None) -> Resolution:
+    async def _fetch(self, gist: str, ref: str, known: Resolved | None) -> Resolution:
+        gist_id = gist.partition("/")[2]
         headers = {"Accept": "application/vnd.github+json"}
         if known is not None and known.etag:
             headers["If-None-Match"] = known.etag
         response = await self._api.get(f"/gists/{gist_id}", headers)
         match response.status_code:
             case 200:
-                return self._read(response, f"{user}/{gist_id}", ref)
+                return self._read(response, gist, ref)
             case 304 if known is not None:
                 return Unchanged()
             case 404:
                 return Missing("repository", f"GitHub has no gist {gist_id}.")
             case _:
-                return self._api.refusal(response, f"{user}/{gist_id}")
+                return self._api.refusal(response, gist)
 
     def _read(self, response: httpx.Response, name: str, ref: str) -> Resolution:
         gist = json_object(response)

@@ -6,14 +6,15 @@ hold `/` as it is. `github_api.py` asks what a ref stands for.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from binder_federation.binder.errors import InvalidSpec
-from binder_federation.binder.providers.base import GitSource, Resolution, Resolved
-from binder_federation.binder.providers.git_logins import Login, hosted_source
+from binder_federation.binder.providers.forge import Forge
+from binder_federation.binder.providers.git_logins import Login
 from binder_federation.binder.providers.github_api import GitHubApi
-from binder_federation.binder.providers.refs import check_ref, is_commit_id
+from binder_federation.binder.providers.refs import check_ref
 from binder_federation.binder.providers.text import decode_once, shown
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.config.providers import GitHubSettings
@@ -23,33 +24,11 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _FORM = "A link looks like /v2/gh/owner/repository/HEAD."
 
 
-class GitHubProvider:
-    """Repositories on GitHub."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The grammar `owner/repository/ref` of provider `provider`."""
 
-    id = "gh"
-
-    def __init__(self, *, settings: GitHubSettings, api: GitHubApi) -> None:
-        self._settings = settings
-        self._url = settings.url.rstrip("/")
-        self._api = api
-
-    @property
-    def display(self) -> Mapping[str, Any]:
-        """For the home page's form."""
-        host = re.escape(urlsplit(self._url).netloc)
-        return {
-            "displayName": "GitHub",
-            "id": self.id,
-            "spec": {"validateRegex": r"[^/]+/[^/]+/.+"},
-            "detect": {
-                "regex": rf"^(?:https?://(?:www\.)?{host}/)?(?<repo>[^/]+/[^/#?]+?)(?:\.git)?/?$"
-            },
-            "repo": {
-                "label": "GitHub repository name or URL",
-                "placeholder": f"owner/repository or {self._url}/owner/repository",
-            },
-            "ref": {"enabled": True, "default": "HEAD"},
-        }
+    provider: str
 
     def parse(self, raw_spec: str) -> LaunchSpec:
         """`owner/repository/ref`."""
@@ -67,34 +46,42 @@ class GitHubProvider:
                 raise InvalidSpec(
                     f"“{shown(part)}” cannot be part of a GitHub repository's name.", advice=_FORM
                 )
-        return LaunchSpec(self.id, f"{owner}/{name}", check_ref(ref))
-
-    def check(self, spec: LaunchSpec) -> None:
-        """Nothing: the operator's settings say which host this is."""
+        return LaunchSpec(self.provider, f"{owner}/{name}", check_ref(ref))
 
     def format(self, spec: LaunchSpec) -> str:
         """The inverse of `parse`."""
         return f"{spec.repository}/{quote(spec.ref, safe='/')}"
 
-    def repository_url(self, spec: LaunchSpec) -> str:
-        """Its page."""
-        return f"{self._url}/{spec.repository}"
 
-    def ref_url(self, spec: LaunchSpec, resolved_ref: str) -> str:
-        """Its files at a commit."""
-        return f"{self._url}/{spec.repository}/tree/{resolved_ref}"
+class GitHubProvider(Forge):
+    """Repositories on GitHub."""
 
-    async def resolve(self, spec: LaunchSpec, known: Resolved | None) -> Resolution:
-        """What GitHub says; a full commit id is not asked for."""
-        if is_commit_id(spec.ref):
-            return Resolved(spec.ref.lower())
-        return await self._api.fetch_commit(spec.repository, spec.ref, known)
+    id = "gh"
+    tree_path = "/tree"
+    clone_suffix = ""
 
-    async def source(self, spec: LaunchSpec, resolved_ref: str = "") -> GitSource:  # noqa: ARG002 - the protocol's
-        """The repository at GitHub, with our token when there is one."""
-        return hosted_source(
-            self.repository_url(spec), host_url=self._url, login=github_login(self._settings)
+    def __init__(self, *, settings: GitHubSettings, api: GitHubApi) -> None:
+        super().__init__(
+            url=settings.url, grammar=_Names(self.id), api=api, login=github_login(settings)
         )
+
+    @property
+    def display(self) -> Mapping[str, Any]:
+        """For the home page's form."""
+        host = re.escape(self._host)
+        return {
+            "displayName": "GitHub",
+            "id": self.id,
+            "spec": {"validateRegex": r"[^/]+/[^/]+/.+"},
+            "detect": {
+                "regex": rf"^(?:https?://(?:www\.)?{host}/)?(?<repo>[^/]+/[^/#?]+?)(?:\.git)?/?$"
+            },
+            "repo": {
+                "label": "GitHub repository name or URL",
+                "placeholder": f"owner/repository or {self._url}/owner/repository",
+            },
+            "ref": {"enabled": True, "default": "HEAD"},
+        }
 
 
 def github_login(settings: GitHubSettings) -> Login | None:
