@@ -15,6 +15,7 @@ from aiohttp import web
 from binder_federation.binder.errors import NotAuthorized, RateLimited
 from binder_federation.binder.providers import Repositories
 from binder_federation.binder.spec import LaunchSpec
+from binder_federation.binder.visitor_addresses import AddressSet
 from binder_federation.federation.core.rate_limit import Allowance, say_wait
 from binder_federation.federation.handlers.public_url import (
     PROXIES,
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 LIMIT_HEADERS: web.RequestKey[Mapping[str, str]] = web.RequestKey("rate-limit-headers")
 """Where a request keeps the headers that its answer gets."""
 NO_HEADERS: Mapping[str, str] = {}
+LOOPBACK = "127.0.0.1"
 
 
 class Admission:
@@ -118,10 +120,7 @@ class Admission:
             )
         policy, limiter = self._policy(), self._limiter
         address = wanted.client_address
-        if not policy.rate_limit.launches or (
-            # A proxy on this machine that nobody told us to trust does not make visitors local.
-            address in policy.exempt and not _is_forwarded(request)
-        ):
+        if not policy.rate_limit.launches or _is_exempt(request, address, policy.exempt):
             return
         allowance = await limiter.count(address) if is_counted else limiter.peek(address)
         request[LIMIT_HEADERS] = _headers(allowance)
@@ -143,6 +142,19 @@ class Admission:
             peer=request.remote,
             advice="visitors behind it count as one: name it in trusted_proxies if it is yours",
         )
+
+
+def _is_exempt(request: web.Request, address: str, exempt: AddressSet) -> bool:
+    # A proxy on this machine that nobody told us to trust does not make visitors local.
+    if _is_forwarded(request):
+        return False
+    return address in exempt or (LOOPBACK in exempt and address == _own_address(request))
+
+
+def _own_address(request: web.Request) -> str:
+    """The address that was connected to: whoever comes from it is at this machine."""
+    own = request.transport.get_extra_info("sockname") if request.transport else None
+    return own[0] if own else ""
 
 
 class Entry:

@@ -103,9 +103,10 @@ async def running_federation(
     app = await create_app(FederationSettings(**quick))
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", settings.get("port", 0))
+    host = settings.get("host", "127.0.0.1")
+    site = web.TCPSite(runner, host, settings.get("port", 0))
     await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    url = f"http://{host}:{runner.addresses[0][1]}"
     try:
         async with httpx.AsyncClient(
             base_url=url, verify=known_authorities(), timeout=30

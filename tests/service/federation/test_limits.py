@@ -61,6 +61,26 @@ async def page_token(server: FederationServer, path: str = PATH) -> str:
     return found[0]
 
 
+@pytest.mark.parametrize(
+    ("comes_from", "statuses"), [("127.0.0.2", [200] * 4), ("127.0.0.3", [200, 200, 429, 429])]
+)
+async def test_this_machine_is_not_limited_by_whatever_address_it_asks(
+    alpha: FakeMember, comes_from: str, statuses: list[int]
+) -> None:
+    policy = {"rate_limit": {"launches": 2, "exempt_networks": ["127.0.0.1/32"]}}
+    transport = httpx.AsyncHTTPTransport(local_address=comes_from)
+    async with (
+        running_federation([alpha], host="127.0.0.2", policy=policy) as server,
+        httpx.AsyncClient(base_url=server.url, transport=transport) as client,
+    ):
+        heads = [await client.head(f"/build/{PATH}") for _ in statuses]
+        answers = [
+            await ask(FederationServer(server.url, client, server.context), {}) for _ in statuses
+        ]
+    assert {head.status_code for head in heads} == {200}, "to look first is not counted"
+    assert [answer.status_code for answer in answers] == statuses
+
+
 async def test_launches_without_a_token_are_limited_by_address(limited: FederationServer) -> None:
     answers = [await ask(limited, visitor("203.0.113.7")) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
