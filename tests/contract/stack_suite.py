@@ -15,7 +15,7 @@ from binder_federation.binder.errors import BuildFailed
 from binder_federation.binder.events import Phase
 from binder_federation.binder.spec import ImageKey
 from binder_federation.cluster_agent.core.server_names import ServerName
-from binder_federation.cluster_agent.hub_api import NO_RETRY, HubApi
+from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Stack
 from tests.support.eventually import eventually
 from tests.support.git_repositories import make_repository
@@ -48,7 +48,7 @@ def plan_for(case: Case, tmp_path: Path, name: str, files: Files) -> BuildPlan:
 
 async def check_named_servers(stack: Stack, hub: HubClient, image: str) -> None:
     """Two servers of one user share nothing; one goes without the other, and without the user."""
-    api = HubApi(client=hub.client, hub=stack.hub, policy=NO_RETRY)
+    api = HubApi(client=hub.client, hub=stack.hub, policy=RetryPolicy(3, 0.5))
     first, second = (ServerName("Ada.L@example.org", f"engine-{end}") for end in ("one", "two"))
     deadline = asyncio.get_running_loop().time() + 120
     await asyncio.gather(*[start_named(api, each, image, deadline) for each in (first, second)])

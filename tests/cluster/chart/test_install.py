@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.helm import render, run_helm, with_values
 from tests.support.helm_member import HelmMember, helm_member
 from tests.support.kubectl import kubectl, objects
@@ -123,9 +124,16 @@ async def test_a_member_is_well_may_do_what_it_needs_and_leaves_nothing(
 async def check_that_it_is_well(member: HelmMember) -> None:
     async with httpx.AsyncClient(timeout=20) as client:
         health = await client.get(f"{member.api_url}/health")
-        hub = await client.get(f"{member.hub_url}/hub/api/health")
-    assert health.status_code == 200, health.text
-    assert hub.status_code == 200, "browsers do not reach the hub's proxy through its Service"
+        assert health.status_code == 200, health.text
+
+        async def is_reached() -> bool:  # a Service's port opens a moment after its pod is ready
+            try:
+                hub = await client.get(f"{member.hub_url}/hub/api/health")
+            except httpx.ConnectError:
+                return False
+            return hub.status_code == 200
+
+        await eventually(is_reached, what="browsers to reach the hub's proxy through its Service")
     await asyncio.to_thread(
         run_helm, "test", member.name, f"--namespace={member.namespace}", seconds=180
     )
