@@ -61,6 +61,7 @@ async def federation_process(
         "host": host,
         "port": port or free_port(),
         "health": QUICK_HEALTH,
+        "policy": {"rate_limit": {"launches": 0}},  # the visitors of a test share an address
         "members": list(members),
         **settings,
     }
