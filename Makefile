@@ -55,7 +55,7 @@ screenshots: $(INSTALLED_DEV)
 # The versions that the project is tested with; pyproject.toml has the floors.
 constraints: .venv/.made
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --upgrade \
-		--extra docker --extra kubernetes --extra ecr --extra plot --group dev --python-version 3.11 pyproject.toml -o constraints.txt
+		--extra docker --extra kubernetes --extra ecr --extra plot --extra tracing --group dev --group docs --python-version 3.11 pyproject.toml -o constraints.txt
 
 # What `config` may hold in the charts follows from the settings.
 chart-schema: $(INSTALLED_DEV)
@@ -75,7 +75,7 @@ $(INSTALLED): .venv/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[docker,kubernetes,ecr,plot]' --group dev
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[docker,kubernetes,ecr,plot,tracing]' --group dev --group docs
 	@touch $@
 
 clean:
