@@ -26,6 +26,8 @@ class Topic(StrEnum):
     """A member's report, without its images."""
     VOTE = "vote"
     """What a replica holds of its members' health."""
+    STEERING = "steering"
+    """The steering document has another revision."""
 
 
 class Bus(Protocol):

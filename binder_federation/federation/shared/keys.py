@@ -130,6 +130,16 @@ class Keys:
         return f"{self._root}visitor-key"
 
     @property
+    def steering(self) -> str:
+        """A hash of the steering document and its revision. It lives until it is lost."""
+        return f"{self._root}{{steering}}"
+
+    @property
+    def steering_audit(self) -> str:
+        """A stream of who changed it. The braces keep it where the document is."""
+        return f"{self.steering}:audit"
+
+    @property
     def epoch(self) -> str:
         """Another value when Redis has lost what it held."""
         return f"{self._root}epoch"

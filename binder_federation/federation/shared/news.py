@@ -14,12 +14,12 @@ FIELD = b"m"
 MOST_ENTRY_BYTES = 16_384
 
 _HEAD = struct.Struct(">BI")
-_TOPICS = (Topic.FACTS, Topic.LEASE, Topic.DECISION, Topic.REPORT, Topic.VOTE)
+_TOPICS = (Topic.FACTS, Topic.LEASE, Topic.DECISION, Topic.REPORT, Topic.VOTE, Topic.STEERING)
 _CODES = {topic: code for code, topic in enumerate(_TOPICS)}
 _SENDER_BYTES = 8
 
-SOON_TOLD_AGAIN = frozenset({Topic.REPORT, Topic.VOTE})
-"""Whoever misses one of these has the next in seconds: they go into the short stream."""
+SOON_TOLD_AGAIN = frozenset({Topic.REPORT, Topic.VOTE, Topic.STEERING})
+"""Whoever misses one of these has it, or the next, in seconds: they go into the short stream."""
 
 
 def entries(replica_id: str, messages: Iterable[tuple[Topic, bytes]]) -> Iterator[bytes]:
