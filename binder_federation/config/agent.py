@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from binder_federation.config.federation import Credential, HttpUrl, MemberName
+from binder_federation.config.credentials import Credential
+from binder_federation.config.federation import HttpUrl, MemberName
 from binder_federation.config.isolation import IsolationSettings
 from binder_federation.config.launch_events import AgentLaunchEventSettings
 from binder_federation.config.limits import Cidr, ForwardedHeaders

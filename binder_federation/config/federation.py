@@ -7,7 +7,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from binder_federation.config.admin import AdminSettings
 from binder_federation.config.cors import CorsSettings
+from binder_federation.config.credentials import Credential
 from binder_federation.config.launch_events import FederationLaunchEventSettings
 from binder_federation.config.limits import Cidr, ForwardedHeaders, TokenSettings
 from binder_federation.config.pages import PageSettings
@@ -25,17 +27,6 @@ def _http_url(value: str) -> str:
         raise ValueError("must be a URL that begins with http:// or https://")
     return value.rstrip("/")
 
-
-LEAST_CREDENTIAL = 16
-
-
-def _credential(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < LEAST_CREDENTIAL:
-        raise ValueError(f"must be a random text of at least {LEAST_CREDENTIAL} characters")
-    return value
-
-
-Credential = Annotated[SecretStr, AfterValidator(_credential)]
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
@@ -190,13 +181,6 @@ class LaunchSettings(Section):
     sticky_hours: Annotated[float, Field(ge=0)] = 4.0
     """With `mode: redirect`, how long a cookie remembers the member of a visitor's last launch of
     a link; 0 sets none."""
-
-
-class AdminSettings(Section):
-    """Who may use `/api/admin`."""
-
-    token: Credential | None = None
-    """Sent as `Authorization: Bearer …`. Without one the admin API answers this machine alone."""
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
