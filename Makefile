@@ -5,6 +5,7 @@
 #             DOCKER_HOST, TESTBED_REGISTRY, TESTBED_BASE_IMAGE and KUBECONFIG name
 # make live   a federation under load while Redis and replicas fail (five minutes)
 # make check  lint, types and layers
+# make docs   the documentation as a site, in site/
 # make bench  the benchmarks, each beside its yardstick (ARGS=--quick)
 # make help   this list
 
@@ -18,7 +19,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-kubernetes live unit check bench format constraints chart-schema screenshots clean
+.PHONY: help run test test-kubernetes live unit check bench docs format constraints chart-schema screenshots clean
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -45,6 +46,10 @@ check: $(INSTALLED_DEV)
 
 bench: $(INSTALLED_DEV)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(INSTALLED_DEV)
+	@$(BIN)/python -m tests.support.reference
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
 
 format: $(INSTALLED_DEV)
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

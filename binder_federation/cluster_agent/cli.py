@@ -44,7 +44,7 @@ Exit status: 0 done or stopped by a signal, 1 could not, 2 settings not understo
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
     except ConfigurationError as error:
@@ -77,7 +77,8 @@ def _version(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command."""
     parser = argparse.ArgumentParser(
         prog="binderfed-agent",
         description="The cluster agent: makes one Binder cluster a member of a federation.",
