@@ -25,6 +25,7 @@ from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
     edge_middleware,
+    make_counting_signal,
 )
 
 MAX_REPORT_BYTES = 16 << 20
@@ -61,6 +62,7 @@ def _fill(app: web.Application, context: FederationContext) -> None:
     app[CORS] = CorsPolicy(settings.cors.named)
     app.on_response_prepare.append(add_security_headers)
     app.on_response_prepare.append(add_limit_headers)
+    app.on_response_prepare.append(make_counting_signal(context.metrics.responses))
     app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))
     app.on_startup.append(_start_loops)
     app.on_shutdown.append(_release_launches)

@@ -33,6 +33,8 @@ from binder_federation.federation.lessons import Lessons
 from binder_federation.federation.limits.wiring import Limits, hear_report, make_limits
 from binder_federation.federation.member_stream import MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
+from binder_federation.federation.metrics.members import MemberMetrics
+from binder_federation.federation.metrics.replica import ReplicaMetrics
 from binder_federation.federation.own_checks import make_own_checks
 from binder_federation.federation.placing import Placing
 from binder_federation.federation.prebuilds.prebuilds import Prebuilds
@@ -45,6 +47,7 @@ from binder_federation.federation.shared.bus import Topic
 from binder_federation.federation.shared.context import Shared, open_shared
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
+from binder_federation.runtime.process_metrics import ProcessMetrics
 from binder_federation.runtime.tasks import BackgroundTasks
 from binder_federation.runtime.tls import known_authorities
 
@@ -188,6 +191,22 @@ def _wire(
         health_settings=settings.health,
         estimates=settings.estimates,
     )
+    registry.register(
+        MemberMetrics(
+            roster=roster,
+            monitor=monitor,
+            reports=reports,
+            fleet=fleet,
+            store=shared.store,
+            clock=clock,
+        )
+    )
+    registry.register(
+        ReplicaMetrics(
+            fleet=fleet, limits=limits, health_settings=settings.health, tasks=tasks, clock=clock
+        )
+    )
+    tasks.start(ProcessMetrics(registry, prefix="binderfed").watch_lag(), name="event-loop-lag")
     resolver = Resolver(
         providers=repositories.providers,
         cache=shared.refs,

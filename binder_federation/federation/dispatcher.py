@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import inf
+from typing import TypedDict
 
 import structlog
 from yarl import URL
@@ -58,6 +59,11 @@ class _Attempt:
     """When, if this replica did."""
 
 
+class _EndedAt(TypedDict):
+    member: str
+    attempts: int
+
+
 class Dispatcher:
     """Runs launches. Everything it needs comes in; it keeps no state of its own."""
 
@@ -96,10 +102,11 @@ class Dispatcher:
         except asyncio.CancelledError:
             if launch.is_given_up:
                 self._dismiss(launch)
+                self._metrics.count_given_up(**_ended_at(launch))
             raise
         except ServiceError as error:
             launch.tell(failed_event(error))
-        self._metrics.count_end(launch.log.last_event)
+        self._metrics.count_end(launch.log.last_event, **_ended_at(launch))
 
     async def _run(self, launch: Launch) -> None:
         resolved = await self._resolve(launch)
@@ -175,7 +182,7 @@ class Dispatcher:
         )
         if failure is None and not attempt.is_resumed:
             self._lessons.timed(attempt.member, stopwatch)
-        self._metrics.count_attempt(attempt.member, failure, self._clock() - started_at)
+        self._count(launch, attempt, failure, narrator, started_at=started_at)
         if failure is not None:
             log.warning(
                 "attempt_failed",
@@ -187,6 +194,27 @@ class Dispatcher:
                 phase=narrator.phase.value,
             )
         return failure
+
+    def _count(
+        self,
+        launch: Launch,
+        attempt: _Attempt,
+        failure: FailedAttempt | None,
+        narrator: Narrator,
+        *,
+        started_at: float,
+    ) -> None:
+        """For metrics. Images alone are no launches that anybody waits for."""
+        now = self._clock()
+        seconds = now - started_at
+        self._metrics.count_attempt(attempt.member, failure, phase=narrator.phase, seconds=seconds)
+        if failure is None and not launch.request.is_build_only:
+            self._metrics.observe_launch(
+                attempt.member,
+                _cost(attempt),
+                seconds=now - launch.state.began_at,
+                attempt_seconds=None if attempt.is_resumed else seconds,
+            )
 
     def _judge(self, member: str, event: Event, *, phase_before: Phase) -> FailedAttempt | None:
         """Whose failure a stream's final event is; None when it ended well."""
@@ -262,6 +290,14 @@ class Dispatcher:
 def _cost(attempt: _Attempt) -> Cost:
     assert attempt.decision.chosen is not None  # noqa: S101 - it names a member
     return attempt.decision.chosen
+
+
+def _ended_at(launch: Launch) -> _EndedAt:
+    """The member that had the launch last, and the number of attempts."""
+    course, failures = launch.state.course, launch.failures
+    if course is not None:
+        return {"member": course.member, "attempts": len(failures) + 1}
+    return {"member": failures[-1].member if failures else "", "attempts": len(failures)}
 
 
 def _is_surprised(attempt: _Attempt, event: Event, narrator: Narrator) -> bool:

@@ -164,6 +164,11 @@ class Reports:
             session_seconds=self._session_seconds,
         )
 
+    def age_seconds(self, member: str, *, now: float) -> float | None:
+        """How long ago the member's load was told or found out; None when it never was."""
+        known = self._known.get(member)
+        return None if known is None else max(0.0, now - known.received_at)
+
     def estimates(self, member: str) -> EstimateRecord:
         """Seconds that the member says it takes."""
         known = self._known.get(member)

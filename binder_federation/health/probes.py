@@ -44,6 +44,8 @@ class ProbeResult:
     reason: str
     checks: tuple[ProbedCheck, ...] = ()
     versions: Mapping[str, str | int] | None = None
+    tls_not_after: float | None = None
+    """When the member's certificate ends, in seconds since 1970; None without TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class _Answer:
     status: int = 0
     body: bytes = b""
     problem: str = ""
+    tls_not_after: float | None = None
 
 
 async def probe(
@@ -78,6 +81,7 @@ async def probe(
         reason=reason,
         checks=checks,
         versions=_read_versions(versions),
+        tls_not_after=health.tls_not_after,
     )
 
 
@@ -120,13 +124,21 @@ async def _fetch(
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     return _Answer(problem="malformed")
-            return _Answer(response.status_code, body)
+            return _Answer(response.status_code, body, tls_not_after=_certificate_end(response))
     except (TimeoutError, httpx.TimeoutException):
         return _Answer(problem="timeout")
     except httpx.HTTPError as error:
         return _Answer(problem=_name_problem(error))
     except httpx.InvalidURL:
         return _Answer(problem="unreachable")
+
+
+def _certificate_end(response: httpx.Response) -> float | None:
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream is not None else None
+    certificate = tls.getpeercert() if tls is not None else None
+    end = certificate.get("notAfter") if certificate else None
+    return float(ssl.cert_time_to_seconds(end)) if end else None
 
 
 def _name_problem(error: httpx.HTTPError) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from aiohttp import web
+from prometheus_client import Counter
 
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.logs import REQUEST_ID
@@ -13,6 +14,7 @@ from binder_federation.runtime.logs import REQUEST_ID
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ResponseSignal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -75,6 +77,16 @@ async def add_security_headers(_request: web.Request, response: web.StreamRespon
     """An `on_response_prepare` signal: headers that every answer carries."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def make_counting_signal(counter: Counter) -> ResponseSignal:
+    """An `on_response_prepare` signal that counts answers by the class of their status."""
+    classes = {number: counter.labels(f"{number}xx") for number in range(1, 6)}
+
+    async def count(_request: web.Request, response: web.StreamResponse) -> None:
+        classes[response.status // 100].inc()
+
+    return count
 
 
 def raw_path_after(request: web.Request, prefix: str) -> str:

@@ -132,6 +132,7 @@ async def test_images_are_counted(store: LocalityStore) -> None:
     counts = [await store.image_count(name) for name in ("alpha", "beta", "gamma")]
     assert counts == [2, 1, 0]
     assert await store.image_count() == 2
+    assert [store.known_images(name) for name in ("alpha", "beta", "gamma")] == counts
 
 
 async def test_forgetting_a_member_forgets_all_of_it(store: LocalityStore) -> None:

@@ -36,7 +36,9 @@ async def versions(_request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`, for Prometheus."""
-    body = generate_latest(request.app[CONTEXT].metrics.registry)
+    context = request.app[CONTEXT]
+    context.metrics.keep_only(frozenset(member.name for member in context.roster))
+    body = generate_latest(context.metrics.registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -87,6 +87,15 @@ class Quotas:
                 retry_after_seconds=RETRY_SECONDS,
             )
 
+    def sums(self, *, now: float) -> list[tuple[str, int, int]]:
+        """The rules in force for a sum of repositories: the pattern, the sessions, the most."""
+        rules, tally = self._current_rules(), self._sessions.tally
+        return [
+            (rule.pattern.pattern, tally.of_group(index), rule.sessions)
+            for index, rule in enumerate(rules.repositories)
+            if rule.is_sum and rule.holds(now)
+        ]
+
     def _current_rules(self) -> QuotaRules:
         rules = self._policy().quotas
         if rules is not self._rules:

@@ -89,3 +89,6 @@ class LocalityStore(Protocol):
 
     async def image_count(self, member: str | None = None) -> int:
         """How many images are known: the member's, or different ones at all members."""
+
+    def known_images(self, member: str) -> int:
+        """How many images the member is known to hold; nobody is asked for it."""

@@ -118,8 +118,10 @@ class MemoryLocalityStore:
 
     async def image_count(self, member: str | None = None) -> int:
         """How many images are known: the member's, or different ones at all members."""
-        if member is None:
-            return len(self._holders)
+        return len(self._holders) if member is None else self.known_images(member)
+
+    def known_images(self, member: str) -> int:
+        """How many images the member is known to hold."""
         shelf = self._shelves.get(member)
         return len(shelf.images) if shelf else 0
 

@@ -196,7 +196,11 @@ class RedisLocalityStore:
 
     async def image_count(self, member: str | None = None) -> int:
         """How many images are known: the member's, or different ones at all members."""
-        return len(self.mirror.images) if member is None else self.mirror.image_count(member)
+        return len(self.mirror.images) if member is None else self.known_images(member)
+
+    def known_images(self, member: str) -> int:
+        """How many images the member is known to hold, by the mirror."""
+        return self.mirror.image_count(member)
 
     def _known(self, image_key: ImageKey, key: bytes, repository: bytes, now: float) -> ImageFacts:
         today = day_at(now)

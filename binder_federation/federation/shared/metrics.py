@@ -15,6 +15,11 @@ class SharedMetrics:
             ["state"],
             registry=registry,
         )
+        self._up = Gauge(
+            "binderfed_redis_up",
+            "1 while Redis is asked, 0 while the breaker is open",
+            registry=registry,
+        )
         self.failed = Counter(
             "binderfed_redis_commands_failed_total",
             "Commands that Redis did not answer in time or at all, by what they were for",
@@ -33,15 +38,15 @@ class SharedMetrics:
             registry=registry,
         )
         self.mirror_lag = Gauge(
-            "binderfed_redis_mirror_lag_seconds",
+            "binderfed_mirror_lag_seconds",
             "How old the last news were when they were read; 0 while nothing is behind",
             registry=registry,
         )
         self.mirror_images = Gauge(
-            "binderfed_redis_mirror_images", "Different images that are known", registry=registry
+            "binderfed_mirror_images", "Different images that are known", registry=registry
         )
         self.mirror_facts = Gauge(
-            "binderfed_redis_mirror_facts", "Images by member that are known", registry=registry
+            "binderfed_mirror_facts", "Images by member that are known", registry=registry
         )
         self.set_breaker(BreakerState.CLOSED)
 
@@ -49,3 +54,4 @@ class SharedMetrics:
         """Write every state as 0 or 1."""
         for each in BreakerState:
             self._breaker.labels(each.value).set(float(each is state))
+        self._up.set(float(state is BreakerState.CLOSED))

@@ -148,7 +148,7 @@ async def test_health_versions_metrics_and_providers(federation: FederationServe
     assert versions["protocol"] == 1
     check_displays(providers)
     assert [provider["id"] for provider in providers] == list(BUILT_IN)
-    assert 'binderfed_launches_total{outcome="ready"} 1.0' in metrics
+    assert 'first_attempt="yes",member="beta",outcome="ready"} 1.0' in metrics
     assert 'state="up"' in metrics
 
 
