@@ -8,11 +8,13 @@ from aiohttp import web
 from binder_federation import __version__
 from binder_federation.binder.forwarding import TrustedProxies
 from binder_federation.config.federation import FederationSettings, LaunchMode
+from binder_federation.federation.admin_tokens import AdminTokens
 from binder_federation.federation.admission import add_limit_headers
 from binder_federation.federation.context import CONTEXT, FederationContext, open_context
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, prebuild, service
+from binder_federation.federation.handlers.admin import ADMIN_TOKENS
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.handlers.previews import add_preview_routes
 from binder_federation.federation.handlers.public_url import PROXIES
@@ -59,6 +61,7 @@ def _fill(app: web.Application, context: FederationContext) -> None:
     settings = context.settings
     app[CONTEXT] = context
     app[PROXIES] = TrustedProxies(settings.trusted_proxies, settings.forwarded_headers)
+    app[ADMIN_TOKENS] = AdminTokens(settings.admin)
     app[CORS] = CorsPolicy(settings.cors.named)
     app.on_response_prepare.append(add_security_headers)
     app.on_response_prepare.append(add_limit_headers)
@@ -86,7 +89,7 @@ def _add_pages(app: web.Application, context: FederationContext, *, redirects: b
     add_page_routes(
         app,
         pages=pages,
-        connect_to=member_origins(context.roster) if redirects else (),
+        connect_to=(lambda: member_origins(context.roster)) if redirects else tuple,
         sign=lambda raw_path, request: context.admission.page_token(request, raw_path),
     )
 
@@ -116,16 +119,9 @@ async def _hear_of_members(context: FederationContext) -> None:
 
 async def _start_loops(app: web.Application) -> None:
     context = app[CONTEXT]
-    for member in context.roster:
-        context.monitor.watch(
-            member.name,
-            member.url,
-            is_draining=member.is_draining,
-            answer_seconds=(
-                context.settings.health.binderhub_answer_seconds if member.is_binderhub else None
-            ),
-        )
     await context.limits.start(context.tasks)
+    await context.applying.start()
+    context.member_watch.start()
     await _hear_of_members(context)
     run_periodically = context.tasks.run_periodically
 

@@ -1,34 +1,68 @@
-"""Who may use the admin API: who has its token or, without one, who is at this machine."""
+"""Who may use the admin API: who has a token with the right scope or, where the settings have
+no token, who is at this machine."""
 
-import hmac
 from ipaddress import ip_address
 
 from aiohttp import web
 
 from binder_federation.binder.errors import NotAuthorized
+from binder_federation.config.admin import Scope
+from binder_federation.federation.admin_tokens import AdminIdentity, AdminTokens
 from binder_federation.federation.context import CONTEXT
+from binder_federation.federation.steering.audit import Actor
 
 FORWARDING_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+ADMIN_TOKENS: web.AppKey[AdminTokens] = web.AppKey("admin_tokens", AdminTokens)
+LOCAL = AdminIdentity("local", frozenset(Scope))
+"""Somebody at this machine, where no token is set."""
 
 
-def check_admin(request: web.Request) -> None:
-    """Raises `NotAuthorized` when the request may not use `/api/admin`.
+class ScopeNeeded(NotAuthorized):
+    """The token is good, and not for this."""
 
-    With `admin.token` that token is needed from everywhere. Without it the peer must be
-    on this machine and must not speak for somebody else: behind a proxy on the same
-    machine every visitor comes from the loopback address.
+    code = "scope_needed"
+
+    def __init__(self, scope: Scope, actor: Actor) -> None:
+        super().__init__(
+            f"The admin token of {actor.name} does not have the scope {scope.value!r}, "
+            "which this needs.",
+            advice="Use another token, or give this one the scope (admin.tokens).",
+        )
+        self.actor = actor
+
+
+def check_admin(request: web.Request, scope: Scope, *or_else: Scope) -> Actor:
+    """Who asks, if they may do what needs `scope`, or one of `or_else` instead.
+
+    Raises `NotAuthorized` for who may not use `/api/admin` at all, and `ScopeNeeded` for a
+    token without the scope. With tokens in the settings one is needed from everywhere.
+    Without any, the peer must be on this machine and must not speak for somebody else: behind
+    a proxy on the same machine every visitor comes from the loopback address.
     """
-    token = request.app[CONTEXT].settings.admin.token
-    if token is None:
+    identity = identify(request)
+    actor = Actor(identity.name)
+    if identity.scopes.isdisjoint((scope, *or_else)):
+        raise ScopeNeeded(scope, actor)
+    return actor
+
+
+def identify(request: web.Request) -> AdminIdentity:
+    """Who asks, whatever they may do. Raises `NotAuthorized` for a stranger."""
+    tokens = request.app[ADMIN_TOKENS]
+    if not tokens:
         _check_is_local(request)
-        return
+        return LOCAL
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    expected = token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
+    identity = None
+    if scheme.lower() == "bearer":
+        identity = tokens.find(given.strip(), now=request.app[CONTEXT].clock())
+    if identity is None:
         raise NotAuthorized(
             "The admin API needs its token.",
-            advice="Send admin.token of the settings in the header Authorization: Bearer ….",
+            advice="Send admin.token or one of admin.tokens of the settings in the header "
+            "Authorization: Bearer ….",
         )
+    return identity
 
 
 def _check_is_local(request: web.Request) -> None:

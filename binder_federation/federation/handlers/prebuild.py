@@ -1,8 +1,8 @@
 """`/api/builds`: have an image made before anybody launches it, and ask how it stands.
 
-Who brings the admin's token or one of `builds.tokens` may name members; anybody else gets an
-image at one member at most, as a launch would. The id of a pre-build is all that it takes to
-read it.
+Who brings an admin token with the scope `prepare`, or one of `builds.tokens`, may name members;
+anybody else gets an image at one member at most, as a launch would. The id of a pre-build is all
+that it takes to read it.
 """
 
 import hmac
@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.spec import split_path
+from binder_federation.config.admin import Scope
 from binder_federation.federation.context import CONTEXT, FederationContext
-from binder_federation.federation.handlers.admin import check_admin
+from binder_federation.federation.handlers.admin import ScopeNeeded, check_admin
 from binder_federation.federation.handlers.public_url import client_address
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.runtime.errors import Fault, ServiceError
@@ -94,13 +95,15 @@ async def tell(request: web.Request) -> web.Response:
 
 
 def _who(request: web.Request) -> str:
-    """Who asks: `admin`, the name of a token, or anybody. `NotAuthorized` for a wrong token."""
+    """Who asks: the name of a token, or anybody. `NotAuthorized` for a wrong token."""
     context = request.app[CONTEXT]
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and (name := _builder(context, given.strip())):
         return name
     try:
-        check_admin(request)
+        return check_admin(request, Scope.PREPARE).name
+    except ScopeNeeded:
+        raise
     except NotAuthorized:
         if scheme:
             raise NotAuthorized(
@@ -108,7 +111,6 @@ def _who(request: web.Request) -> str:
                 advice="Send a token of builds.tokens in the header Authorization: Bearer ….",
             ) from None
         return ANYBODY
-    return "admin"
 
 
 def _builder(context: FederationContext, given: str) -> str:
