@@ -59,9 +59,9 @@ def environment_of(rendered: Rendered, secret: Mapping[str, str] | None = None) 
 
 
 def secret_of(rendered: Rendered) -> dict[str, str]:
-    """What the chart's own Secret holds."""
-    data = rendered.one("Secret")["data"]
-    return {name: b64decode(value).decode() for name, value in data.items()}
+    """What the chart's own Secrets hold."""
+    data = [each["data"] for each in rendered.all("Secret")]
+    return {name: b64decode(value).decode() for each in data for name, value in each.items()}
 
 
 def _expanded(value: str, known: Mapping[str, str]) -> str:

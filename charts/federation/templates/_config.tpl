@@ -23,6 +23,10 @@ public_url: https://{{ .Values.ingress.host }}
 {{- define "federation.chosen" -}}
 host: 0.0.0.0
 port: 8080
+{{- if include "federation.hasDisk" . }}
+steering:
+  file: /var/lib/binder/steering.json
+{{- end }}
 {{- if .Values.redis.bundled.enabled }}
 redis:
   url: redis://{{ include "federation.fullname" . }}-redis:6379/0

@@ -50,6 +50,11 @@ imagePullSecrets:
 {{- if or .Values.redis.bundled.enabled (dig "redis" "url" "" .Values.config) -}}true{{- end -}}
 {{- end }}
 
+{{/* "true" or nothing: whether the only replica keeps what operators change on a disk of its own. */}}
+{{- define "federation.hasDisk" -}}
+{{- if and .Values.persistence.enabled (not (include "federation.hasRedis" .)) -}}true{{- end -}}
+{{- end }}
+
 {{/* How many replicas there may be. */}}
 {{- define "federation.mostReplicas" -}}
 {{- ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled -}}

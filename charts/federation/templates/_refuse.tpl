@@ -16,6 +16,9 @@
 {{- range $name, $each := include "federation.secretSettings" . | fromYaml -}}
   {{- $_ := set $places $each.setting (printf "use secrets.%s or secrets.existingSecret" $name) -}}
 {{- end -}}
+{{- if include "federation.hasDisk" . -}}
+  {{- $_ := set $places "steering.file" "persistence.enabled is true, choose one of the two" -}}
+{{- end -}}
 {{- if .Values.redis.bundled.enabled -}}
   {{- $_ := set $places "redis.url" "redis.bundled.enabled is true, choose one of the two" -}}
   {{- $_ := set $places "redis.tls_ca_file" "the bundled one speaks no TLS" -}}
@@ -41,6 +44,19 @@
   {{- end -}}
 {{- else -}}
   {{- include "federation.refuseWeak" (dict "name" "adminToken" "value" $secrets.adminToken) -}}
+  {{- include "federation.refuseWeak" (dict "name" "joiningKey" "value" $secrets.joiningKey "least" 32) -}}
+  {{- range $name, $given := $secrets.adminTokens -}}
+    {{- if not (kindIs "map" $given) -}}
+      {{- fail (printf "secrets.adminTokens.%s must be a map: token (or token_sha256), scopes, expires." $name) -}}
+    {{- end -}}
+    {{- if not (or $given.token $given.token_sha256) -}}
+      {{- fail (printf "secrets.adminTokens.%s.token is missing (or its hash, token_sha256)." $name) -}}
+    {{- end -}}
+    {{- include "federation.refuseWeak" (dict "name" (printf "adminTokens.%s.token" $name) "value" (default "" $given.token)) -}}
+    {{- if not $given.scopes -}}
+      {{- fail (printf "secrets.adminTokens.%s.scopes is missing: what the token may do, such as [read, prepare]." $name) -}}
+    {{- end -}}
+  {{- end -}}
   {{- range $number, $value := $secrets.tokenKeys -}}
     {{- include "federation.refuseWeak" (dict "name" (printf "tokenKeys[%d]" $number) "value" (default "-" $value) "least" 32) -}}
   {{- end -}}
@@ -116,6 +132,12 @@
 {{- define "federation.refuseReplicas" -}}
 {{- if and (gt (int (include "federation.mostReplicas" .)) 1) (not (include "federation.hasRedis" .)) -}}
   {{- fail (printf "%s: more than one replica needs Redis. Name it in config.redis.url, set redis.bundled.enabled, or make it 1." (ternary "autoscaling.maxReplicas" "replicas" .Values.autoscaling.enabled)) -}}
+{{- end -}}
+{{- if and .Values.persistence.enabled (include "federation.hasRedis" .) -}}
+  {{- fail "persistence.enabled is for a federation without Redis: with one, what operators change is in Redis (redis.bundled.persistence, or your own Redis' disk)." -}}
+{{- end -}}
+{{- if and .Values.redis.bundled.persistence.enabled (not .Values.redis.bundled.enabled) -}}
+  {{- fail "redis.bundled.persistence.enabled is true, but redis.bundled.enabled is not." -}}
 {{- end -}}
 {{- if .Values.autoscaling.enabled -}}
   {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}

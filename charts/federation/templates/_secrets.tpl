@@ -8,6 +8,8 @@ puts the credentials when it starts the container.
 
 {{- define "federation.secretSettings" -}}
 adminToken: {key: admin-token, setting: admin.token}
+adminTokens: {key: admin-tokens, setting: admin.tokens}
+joiningKey: {key: joining-key, setting: joining.key}
 redisPassword: {key: redis-password, setting: redis.password}
 tokenKeys: {key: token-keys, setting: tokens.keys}
 buildTokens: {key: build-tokens, setting: builds.tokens}
@@ -27,7 +29,7 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
 - name: BINDERFED_{{ $each.setting | replace "." "__" | upper }}
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ ternary (include "federation.joiningSecret" $) $secret (eq $name "joiningKey") }}
       key: {{ $each.key }}
       optional: {{ not (and (eq $name "redisPassword") $.Values.redis.bundled.enabled) }}
 {{- end }}
@@ -56,6 +58,28 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Where the joining key is: Helm keeps its own one apart, as nothing may remove it. */}}
+{{- define "federation.joiningSecret" -}}
+{{- default (printf "%s-joining" (include "federation.fullname" .)) .Values.secrets.existingSecret -}}
+{{- end }}
+
+{{/* What was given; else what Helm made before; else a new one. */}}
+{{- define "federation.joiningKey" -}}
+{{- $name := include "federation.joiningSecret" . -}}
+{{- $before := dig "data" "joining-key" "" (lookup "v1" "Secret" .Release.Namespace $name) -}}
+{{- .Values.secrets.joiningKey | default ($before | b64dec) | default (randAlphaNum 48) -}}
+{{- end }}
+
+{{/* Settings that are lists in JSON: name → a token, or name → a map. */}}
+{{- define "federation.namedTokens" -}}
+{{- $tokens := list -}}
+{{- range $name, $given := . -}}
+  {{- $token := ternary $given (dict "token" $given) (kindIs "map" $given) -}}
+  {{- $tokens = append $tokens (merge (dict "name" $name) $token) -}}
+{{- end -}}
+{{- toJson $tokens -}}
 {{- end }}
 
 {{- define "federation.credentialVariable" -}}

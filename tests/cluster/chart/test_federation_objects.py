@@ -205,13 +205,14 @@ def test_a_service_monitor_is_made_where_the_kind_is() -> None:
     assert selected == ["alpha-federation"], "Redis has no metrics of the federation"
 
 
-def test_redis_keeps_nothing_and_shows_no_password() -> None:
+def test_redis_writes_nothing_and_shows_no_password() -> None:
     rendered = render_federation({"redis.bundled.maxMemory": "100mb"})
 
     (container,) = pod_of(rendered, "StatefulSet")["containers"]
-    assert container["args"][-4:] == ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]
+    assert container["args"][-4:] == ["--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"]
     assert [each["name"] for each in container["env"]] == ["PASSWORD"]
-    assert "volumeClaimTemplates" not in rendered.one("StatefulSet")["spec"]
+    assert container["args"][container["args"].index("--appendonly") + 1] == "no"
+    assert rendered.all("PersistentVolumeClaim") == []
     assert "requirepass" not in " ".join(container["args"][1:])
 
 
@@ -313,8 +314,10 @@ def test_every_object_says_whose_it_is() -> None:
         (ROUTE, "config.trusted_proxies is not set"),
         ({}, "secrets.adminToken is not set"),
         ({"redis": ABSENT, "replicas": 1}, "It has no Redis"),
+        ({"redis": ABSENT, "replicas": 1}, "It has neither Redis nor persistence.enabled"),
+        ({}, "redis.bundled.persistence.enabled is false"),
+        ({"config.members": ABSENT, "secrets.memberCredentials": ABSENT}, "binderfed invite"),
         ({"networkPolicies.enabled": False}, "networkPolicies.enabled is false"),
-        ({"config.members": ABSENT, "secrets.memberCredentials": ABSENT}, "can launch nothing"),
     ],
 )
 def test_an_operator_is_told_what_to_know(changes: dict[str, Any], sentence: str) -> None:

@@ -108,11 +108,13 @@ SECRETS = {
     "bitbucketAppPassword": ("bitbucket-app-password", "providers.bitbucket.app_password"),
 }
 OURS = {"existingSecret": "ours", "redisPassword": "", "memberCredentials": ABSENT}
+ADMIN = "the-token-of-an-operators-program"
 KEYS = ["a-long-random-text-that-signs-tokens", "another-one-that-signed-them-before"]
 OLD, CI = "the-credential-before-this-one", "the-token-of-somebodys-ci"
 LISTS = {
     "tokenKeys": KEYS,
     "buildTokens": {"uni-a-ci": CI},
+    "adminTokens": {"ci": {"token": ADMIN, "scopes": ["read", "prepare"]}},
     "oldMemberCredentials": {"uni-a": OLD},
 }
 
@@ -120,6 +122,10 @@ LISTS = {
 def check_lists(settings: FederationSettings) -> None:
     """What is secret in a list."""
     (member,), (builder,) = settings.members, settings.builds.tokens
+    (admin,) = settings.admin.tokens
+    assert admin.token is not None
+    assert (admin.name, admin.token.get_secret_value()) == ("ci", ADMIN)
+    assert admin.scopes == {"read", "prepare"}
     assert [key.get_secret_value() for key in settings.tokens.keys] == KEYS
     assert [old.get_secret_value() for old in member.old_credentials] == [OLD]
     assert (builder.name, builder.token.get_secret_value()) == ("uni-a-ci", CI)
@@ -134,7 +140,9 @@ def test_secrets_reach_their_settings(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {name: secret_at(settings, path) for name, (_, path) in SECRETS.items()} == given
     check_lists(settings)
     elsewhere = str([each for each in rendered.objects if each["kind"] != "Secret"])
-    told = [text for text in (CREDENTIAL, OLD, CI, *given.values(), *KEYS) if text in elsewhere]
+    told = [
+        text for text in (CREDENTIAL, OLD, CI, ADMIN, *given.values(), *KEYS) if text in elsewhere
+    ]
     assert told == [], "a secret stands outside of the Secret"
 
 
@@ -152,6 +160,7 @@ def test_a_secret_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.Monk
         "old-member-uni-a": OLD,
         "token-keys": json.dumps(KEYS),
         "build-tokens": json.dumps([{"name": "uni-a-ci", "token": CI}]),
+        "admin-tokens": json.dumps([{"name": "ci", "token": ADMIN, "scopes": ["prepare", "read"]}]),
     }
 
     settings = read(rendered, tmp_path, monkeypatch, secret=theirs)
@@ -199,7 +208,7 @@ def test_every_secret_setting_has_a_place_in_the_chart() -> None:
     assert "providers.github.token" in paths, "this test does not find what is secret"
     lists = {
         "members.*.credential", "members.*.old_credentials.*",
-        "tokens.keys.*", "builds.tokens.*.token",
+        "tokens.keys.*", "builds.tokens.*.token", "admin.tokens.*.token",
     }  # fmt: skip
     # A URL is refused when it has a password; it may stand in `config` otherwise.
     assert paths - {path for _, path in SECRETS.values()} - lists == {"redis.url"}, (
@@ -287,6 +296,22 @@ REFUSED: dict[str, dict[str, Any]] = {
         "config.builds.tokens": [{"name": "ci", "token": "geheim-and-long-enough"}]
     },
     "secrets.adminToken is too short": {"secrets.adminToken": "geheim"},
+    "secrets.adminTokens.ci.token is too short": {
+        "secrets.adminTokens": {"ci": {"token": "geheim", "scopes": ["read"]}}
+    },
+    "secrets.adminTokens.ci.token is missing": {
+        "secrets.adminTokens": {"ci": {"scopes": ["read"]}}
+    },
+    "secrets.adminTokens.ci.scopes is missing": {
+        "secrets.adminTokens": {"ci": {"token": "geheim-and-long-enough"}}
+    },
+    "secrets.adminTokens.ci must be a map": {
+        "secrets.adminTokens": {"ci": "geheim-and-long-enough"}
+    },
+    "config.admin.tokens is not for here: use secrets.adminTokens": {
+        "config.admin.tokens": [{"name": "ci", "token": "geheim-and-long", "scopes": ["read"]}]
+    },
+    "secrets.joiningKey is too short": {"secrets.joiningKey": "geheim-but-not-long-enough"},
     "secrets.tokenKeys[0] is too short: a random text of at least 32": {
         "secrets.tokenKeys": ["geheim-but-not-long-enough"]
     },
@@ -296,6 +321,14 @@ REFUSED: dict[str, dict[str, Any]] = {
         "secrets.existingSecret": "ours"
     },
     "replicas: more than one replica needs Redis": {"redis": ABSENT},
+    "persistence.enabled is for a federation without Redis": {"persistence.enabled": True},
+    "redis.bundled.persistence.enabled is true, but redis.bundled.enabled is not": {
+        "redis.bundled": {"enabled": False, "persistence": {"enabled": True}}, "replicas": 1
+    },
+    "config.steering.file is not for here: persistence.enabled is true": {
+        "redis": ABSENT, "replicas": 1, "persistence.enabled": True,
+        "config.steering.file": "/elsewhere/steering.json",
+    },
     "autoscaling.maxReplicas: more than one replica needs Redis": {
         "redis": ABSENT, "replicas": 1, "autoscaling.enabled": True
     },
