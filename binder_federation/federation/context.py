@@ -45,6 +45,10 @@ from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.federation.shared.bus import Topic
 from binder_federation.federation.shared.context import Shared, open_shared
+from binder_federation.federation.steering.applying import Applying, no_credential
+from binder_federation.federation.steering.steering import Steering
+from binder_federation.federation.steering.wiring import make_steering
+from binder_federation.federation.watching import MemberWatch
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.runtime.process_metrics import ProcessMetrics
@@ -66,6 +70,9 @@ class FederationContext:
     reports: Reports
     shared: Shared
     fleet: FleetView
+    steering: Steering
+    applying: Applying
+    member_watch: MemberWatch
     resolver: Resolver
     placing: Placing
     limits: Limits
@@ -112,11 +119,15 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
             open_shared(settings, tasks=tasks, clock=time.time, registry=registry)
         )
         stack.push_async_callback(tasks.aclose)
+        steering = await make_steering(
+            settings.steering, redis=shared.redis, bus=shared.bus, clock=time.time, tasks=tasks
+        )
         clients = _Clients(provider=client, prober=prober, members=session)
         context = _wire(
             settings,
             clients=clients,
             shared=shared,
+            steering=steering,
             launch_events=launch_events,
             registry=registry,
             tasks=tasks,
@@ -139,6 +150,7 @@ def _wire(
     *,
     clients: _Clients,
     shared: Shared,
+    steering: Steering,
     launch_events: LaunchEventLog,
     registry: CollectorRegistry,
     tasks: BackgroundTasks,
@@ -243,7 +255,7 @@ def _wire(
         session_seconds=settings.estimates.session_seconds,
         tasks=tasks,
         clock=clock,
-        unable=roster.unable_to_prepare(),
+        unable=roster.unable_to_prepare,
     )
     prebuilds = Prebuilds(
         resolver=resolver,
@@ -282,6 +294,18 @@ def _wire(
         reports=reports,
         shared=shared,
         fleet=fleet,
+        steering=steering,
+        applying=Applying(
+            steering=steering,
+            configured=tuple(roster),
+            credential_of=no_credential,
+            roster=roster,
+            policy=limits.live_policy,
+            tasks=tasks,
+        ),
+        member_watch=MemberWatch(
+            roster=roster, monitor=monitor, fleet=fleet, settings=settings.health
+        ),
         limits=limits,
         admission=limits.admission,
         copies=copies,

@@ -50,9 +50,9 @@ class Copies:
         session_seconds: float,
         tasks: BackgroundTasks,
         clock: Callable[[], float],
-        unable: frozenset[str] = frozenset(),
+        unable: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """`unable` are members that cannot be asked for an image alone."""
+        """`unable()` are members that cannot be asked for an image alone."""
         self._arrivals = arrivals
         self._fleet = fleet
         self._preparing = preparing
@@ -84,7 +84,7 @@ class Copies:
             session_seconds=self._session_seconds,
             now=now,
             settings=self._health_settings,
-            unable=self._unable,
+            unable=self._unable(),
         )
 
     def _begin(self, resolved: ResolvedSpec, member: str, now: float) -> None:

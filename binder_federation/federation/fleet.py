@@ -132,6 +132,7 @@ class FleetView:
             is_compatible=not incompatibility,
             incompatibility=incompatibility,
             is_draining=member.is_draining or self._reports.is_draining(member.name),
+            is_joining=member.is_joining,
             last_well_at=health.last_well_at,
             is_ejected=health.is_ejected,
             success_share=self._monitor.success_share(member.name, now=now),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from binder_federation.binder.build_tokens import BuildClaims, sign_build_token
+from binder_federation.binder.errors import MemberUnreachable
 from binder_federation.binder.providers import Repositories
 from binder_federation.binder.resolver import ResolvedSpec
 from binder_federation.config.federation import HealthSettings
@@ -150,9 +151,10 @@ class Placing:
         return Preview(fleet, image, decision, now)
 
     def member(self, name: str) -> Member:
-        """The member that a decision names."""
-        member = self._roster.get(name)
-        assert member is not None, "the fleet's snapshot is made from the roster"  # noqa: S101
+        """The member that a decision names; it may have left the federation since."""
+        member = self._roster.find(name)
+        if member is None:
+            raise MemberUnreachable(f"{name} is not a member of this federation.")
         return member
 
     def path(self, resolved: ResolvedSpec) -> str:

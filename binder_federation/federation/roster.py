@@ -43,6 +43,7 @@ class Roster:
     def __init__(self, members: Iterable[Member]) -> None:
         self._members = {member.name: member for member in members}
         self._revoked: dict[str, Member] = {}
+        self._former: dict[str, Member] = {}
         self._listeners: list[RosterListener] = []
 
     def __iter__(self) -> Iterator[Member]:
@@ -54,6 +55,10 @@ class Roster:
     def get(self, name: str) -> Member | None:
         """The member of that name."""
         return self._members.get(name)
+
+    def find(self, name: str) -> Member | None:
+        """The same, or who was a member under that name: launches that began there go on."""
+        return self._members.get(name) or self._former.get(name)
 
     def get_revoked(self, name: str) -> Member | None:
         """Who was a member under that name, and is none any more."""
@@ -73,6 +78,7 @@ class Roster:
             changed=tuple(member for member in self if before.get(member.name, member) != member),
             removed=tuple(member for name, member in before.items() if name not in self._members),
         )
+        self._former.update({member.name: member for member in change.removed})
         if change:
             for listener in self._listeners:
                 listener(change)

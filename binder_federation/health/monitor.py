@@ -28,6 +28,7 @@ from binder_federation.health.state import (
     Doubt,
     Health,
     next_probe_seconds,
+    observe_admission,
     observe_doubt,
     observe_drain,
     observe_ejection,
@@ -116,19 +117,23 @@ class HealthMonitor:
         *,
         is_draining: bool = False,
         answer_seconds: float | None = None,
+        admitted_at: float | None = None,
     ) -> None:
         """Probe the member at `url` from now on; another address than before starts anew.
 
         `answer_seconds` is how long it may take to answer once it is connected to, if that is
-        longer than usual.
+        longer than usual. One that was admitted has its slow start from `admitted_at` on.
         """
         known = self._watched.get(name)
         if known is not None and known.url == url:
             self.set_draining(name, is_draining)
+            health = observe_admission(known.health, admitted_at, now=self._clock())
+            self._swap(known, health, "admitted")
             return
         self.forget(name)
         now = self._clock()
-        health = observe_drain(Health(probed_since=now), is_draining, now=now)
+        begun = Health(probed_since=now, admitted_at=admitted_at)
+        health = observe_drain(begun, is_draining, now=now)
         usual_seconds = self._settings.probe_timeout_seconds
         watched = _Watched(name, url, health, max(usual_seconds, answer_seconds or 0.0))
         self._watched[name] = watched

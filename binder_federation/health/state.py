@@ -86,6 +86,8 @@ class Health:
     is_ejected: bool = False
     ejected_until: float | None = None
     """When its last ejection ends, or ended; its slow start begins there."""
+    admitted_at: float | None = None
+    """When it became a member of a federation that ran already; its slow start begins there."""
 
     @property
     def state(self) -> MemberState:
@@ -132,6 +134,19 @@ def observe_drain(health: Health, is_draining: bool, *, now: float) -> Health:
     if is_draining == health.is_draining:
         return health
     return replace(health, is_draining=is_draining, draining_since=now)
+
+
+def observe_admission(health: Health, admitted_at: float | None, *, now: float) -> Health:
+    """The health after the member was admitted; None for one that was there from the start.
+
+    One that is well begins its slow start at once, another one when it is well.
+    """
+    if admitted_at == health.admitted_at:
+        return health
+    admitted = replace(health, admitted_at=admitted_at)
+    if admitted_at is None or health.probed is not MemberState.UP:
+        return admitted
+    return replace(_enter_recovering(admitted, now=now), probed_since=admitted_at)
 
 
 def observe_doubt(health: Health, doubt: Doubt | None, *, now: float) -> Health:
@@ -223,6 +238,10 @@ def _observe_pass(health: Health, reason: str, *, now: float, settings: HealthSe
             return _enter_up(passed, now=now) if is_ramp_full else passed
         case MemberState.SUSPECT if health.is_slow_start_owed:
             return _enter_recovering(passed, now=now)
+        case MemberState.UNKNOWN if _is_newly_admitted(health, now=now, settings=settings):
+            return replace(
+                _enter_recovering(passed, now=now), probed_since=health.admitted_at or now
+            )
         case MemberState.SUSPECT | MemberState.UNKNOWN:
             return _enter_up(passed, now=now)
         case _:
@@ -248,6 +267,13 @@ def _observe_miss(
     if health.probed.is_well and missed.misses >= settings.misses_to_suspect:
         return replace(missed, probed=MemberState.SUSPECT, probed_since=now)
     return missed
+
+
+def _is_newly_admitted(health: Health, *, now: float, settings: HealthSettings) -> bool:
+    """Whether its slow start after its admission is not over: a replica may start in between."""
+    if health.admitted_at is None:
+        return False
+    return now - health.admitted_at < settings.slow_start_seconds
 
 
 def _enter_up(health: Health, *, now: float) -> Health:

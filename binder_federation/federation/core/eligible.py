@@ -22,6 +22,8 @@ class Refusal(StrEnum):
 
     TRIED = "tried"
     """It failed this launch already."""
+    JOINING = "joining"
+    """It was invited, and its checks have not passed yet."""
     DRAINING = "draining"
     INCOMPATIBLE = "incompatible"
     FULL = "full"
@@ -77,6 +79,8 @@ def explain_refusal(member: MemberView, refusal: Refusal) -> str:
     match refusal:
         case Refusal.TRIED:
             return f"{name} was tried for this launch already."
+        case Refusal.JOINING:
+            return f"{name} is joining: its checks have not passed yet."
         case Refusal.DRAINING:
             return f"{name} is draining: its operator wants no new launches there."
         case Refusal.INCOMPATIBLE:
@@ -104,6 +108,7 @@ def _find_questionable(members: Iterable[MemberView]) -> list[MemberView]:
         if member.state is not _UP
         or member.is_ejected
         or member.is_draining
+        or member.is_joining
         or not member.is_compatible
         or (
             (load := member.load) is not None
@@ -129,6 +134,8 @@ def _may_help_in_panic(
 
 def _refuse(member: MemberView, *, disregards_health: bool) -> Refusal | None:
     """What speaks against the member, the longest-lasting reason first."""
+    if member.is_joining:
+        return Refusal.JOINING
     if member.is_draining or member.state is MemberState.DRAINING:
         return Refusal.DRAINING
     if not member.is_compatible:

@@ -18,14 +18,14 @@ _DEGRADED, _RECOVERING = MemberState.DEGRADED, MemberState.RECOVERING
 def is_panic(members: Iterable[MemberView], *, exclude: Set[str], settings: HealthSettings) -> bool:
     """Whether the weight that is available is under the share that the settings name.
 
-    Members that are draining, incompatible or not probed yet say nothing about the
+    Members that are draining, joining, incompatible or not probed yet say nothing about the
     fleet's health and are left out of the sum. `exclude` are members that failed this
     launch: for it, they are not available, nor are ejected ones. A full member is.
     """
     total = available = 0.0
     for member in members:
         state = member.state
-        if member.is_draining or not member.is_compatible or state is _UNKNOWN:
+        if member.is_draining or member.is_joining or not member.is_compatible or state is _UNKNOWN:
             continue
         total += member.weight
         # A comparison with each: hashing a state for a set costs as much as all of this.
@@ -53,4 +53,4 @@ def was_well_recently(member: MemberView, *, now: float, settings: HealthSetting
 
 def is_usable(member: MemberView) -> bool:
     """Whether only health or load can keep launches away from the member."""
-    return member.is_compatible and not member.is_draining
+    return member.is_compatible and not member.is_draining and not member.is_joining

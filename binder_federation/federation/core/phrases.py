@@ -36,6 +36,7 @@ _OUT_WORDS = {
     Refusal.SUSPECT: "does not answer",
     Refusal.EJECTED: "failed its last launches",
     Refusal.UNKNOWN: "has not been heard of yet",
+    Refusal.JOINING: "is only joining",
     Refusal.DRAINING: "takes no new launches",
     Refusal.INCOMPATIBLE: "has another version",
 }

@@ -82,6 +82,8 @@ class MemberView:
     incompatibility: str = ""
     """Why it is not compatible, for people."""
     is_draining: bool = False
+    is_joining: bool = False
+    """It was invited, and its checks have not passed yet."""
     last_well_at: float | None = None
     """When it last passed a probe."""
     is_ejected: bool = False
@@ -101,6 +103,7 @@ class MemberView:
             is_compatible=self.is_compatible,
             incompatibility=self.incompatibility,
             is_draining=self.is_draining,
+            is_joining=self.is_joining,
             last_well_at=self.last_well_at,
             is_ejected=self.is_ejected,
             success_share=self.success_share,

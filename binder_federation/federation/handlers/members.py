@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.messages import Report
 from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.federation.core.eligible import Refusal
 from binder_federation.federation.redirector.active_hosts import active_hosts
 from binder_federation.federation.roster import Member
 from binder_federation.health.state import Health, MemberState
@@ -109,7 +110,10 @@ def _checks(context: FederationContext, member: Member, now: float) -> list[dict
 
 
 def _state(context: FederationContext, member: Member, health: Health) -> str:
-    """What counts for launches now: an operator's word, then an ejection, then the probes'."""
+    """What counts for launches now: that it is joining, an operator's word, then an ejection, then
+    the probes'."""
+    if member.is_joining:
+        return Refusal.JOINING.value
     if member.is_draining or context.reports.is_draining(member.name):
         return MemberState.DRAINING.value
     return "ejected" if health.is_ejected and health.state.is_well else health.state.value

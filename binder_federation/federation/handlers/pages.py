@@ -36,7 +36,7 @@ SignToken = Callable[[str, web.Request], str]
 """A build token for the launch of a raw path from the page that is asked for."""
 
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
-POLICY: web.AppKey[str] = web.AppKey("content-security-policy", str)
+POLICY: web.AppKey[Callable[[], str]] = web.AppKey("content-security-policy")
 SIGN: web.AppKey[SignToken] = web.AppKey("sign-page-token")
 
 ANY_LAUNCH = r"/v2/{launch_path:[\s\S]*}"  # a `.` would leave out a decoded newline
@@ -51,16 +51,16 @@ def add_page_routes(
     app: web.Application,
     *,
     pages: Pages,
-    connect_to: Sequence[str] = (),
+    connect_to: Callable[[], Sequence[str]] = tuple,
     sign: SignToken = no_token,
 ) -> None:
-    """Serve `pages` from `app`; their scripts may also connect to the origins `connect_to`.
+    """Serve `pages` from `app`; their scripts may also connect to the origins `connect_to()`.
 
     `sign` makes the token with which a launch from a page of ours is known.
     """
     app[PAGES] = pages
     app[SIGN] = sign
-    app[POLICY] = content_security_policy(connect_to, pages.settings.extra_scripts)
+    app[POLICY] = lambda: content_security_policy(connect_to(), pages.settings.extra_scripts)
     app.add_routes(
         [
             web.get("/", home),
@@ -158,7 +158,7 @@ def _file(assets: Assets, name: str, cache_control: str) -> web.Response:
 
 
 def _page(request: web.Request, html: str, *, status: int = 200) -> web.Response:
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": request.app[POLICY]}
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": request.app[POLICY]()}
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)
 
 

@@ -31,7 +31,7 @@ async def refuse_banned_networks(request: web.Request, handler: Handler) -> web.
                 status=error.status,
                 headers={
                     "Cache-Control": "no-store",
-                    "Content-Security-Policy": request.app[POLICY],
+                    "Content-Security-Policy": request.app[POLICY](),
                 },
             )
     return await handler(request)

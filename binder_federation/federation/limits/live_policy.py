@@ -1,5 +1,10 @@
-"""The policy that is in force, in the form in which it is asked: compiled once, swapped whole."""
+"""The policy that is in force, in the form in which it is asked: compiled once, swapped whole.
 
+It comes from the settings or the policy file (`policy_file.py`), and from the live orders of
+operators (`steering/additions.py`). Either may change at any time.
+"""
+
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,22 +35,52 @@ class Policy:
     for_members: MemberPolicy
 
 
+Overlay = Callable[[PolicySettings], PolicySettings]
+
+
+def nothing_added(policy: PolicySettings) -> PolicySettings:
+    """No live orders."""
+    return policy
+
+
 class LivePolicy:
     """The policy of now. `current` is a whole one, before and after a change."""
 
     def __init__(self, settings: PolicySettings) -> None:
         self.current = compile_policy(settings)
+        self._base = settings
+        self._overlay: Overlay = nothing_added
+        self._turn = asyncio.Lock()
+
+    @property
+    def has_overlay(self) -> bool:
+        """Whether live orders have been laid over the settings."""
+        return self._overlay is not nothing_added
 
     def get(self) -> Policy:
         """The same, for those who ask again each time."""
         return self.current
 
-    def replace(self, settings: PolicySettings) -> None:
-        """Another policy from now on."""
-        self.current = compile_policy(settings)
+    async def use(
+        self, *, base: PolicySettings | None = None, overlay: Overlay | None = None
+    ) -> Policy:
+        """Another policy of the settings, or other live orders over it, from now on.
+
+        Thousands of networks take a second to compile: that is not done in the event loop.
+        Raises `ValueError` or `re.error` for a policy that cannot be used; nothing changes then.
+        """
+        async with self._turn:
+            base, overlay = base or self._base, overlay or self._overlay
+            self.current = await asyncio.to_thread(_compile_over, base, overlay)
+            self._base, self._overlay = base, overlay
+            return self.current
 
 
 GetPolicy = Callable[[], Policy]
+
+
+def _compile_over(base: PolicySettings, overlay: Overlay) -> Policy:
+    return compile_policy(overlay(base))
 
 
 def compile_policy(settings: PolicySettings) -> Policy:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from binder_federation.config.load import ConfigurationError, read_yaml
 from binder_federation.config.policy import PolicySettings
-from binder_federation.federation.limits.live_policy import LivePolicy, Policy, compile_policy
+from binder_federation.federation.limits.live_policy import LivePolicy
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +52,10 @@ class PolicyFile:
             return
         self._stamp = stamp
         try:
-            policy = await asyncio.to_thread(self._load)
+            policy = await self._policy.use(base=await asyncio.to_thread(self._load))
         except ConfigurationError as error:
             self._note(error.message)
             return
-        self._policy.current = policy
         self._note("")
         log.info(
             "policy_loaded",
@@ -66,7 +65,7 @@ class PolicyFile:
             digest=policy.for_members.digest,
         )
 
-    def _load(self) -> Policy:
+    def _load(self) -> PolicySettings:
         """Thousands of networks take a second to read: not in the event loop."""
         parts = read_yaml(self._path)
         try:
@@ -74,7 +73,7 @@ class PolicyFile:
         except ValidationError as error:
             raise ConfigurationError(_sentence(self._path, error)) from error
         changes = {name: getattr(given, name) for name in given.model_fields_set}
-        return compile_policy(self._base.model_copy(update=changes))
+        return self._base.model_copy(update=changes)
 
     def _note(self, trouble: str) -> None:
         self._errors.set(1 if trouble else 0)

@@ -10,6 +10,8 @@ from binder_federation.health.state import MemberState
 
 def why_not(member: MemberView) -> str:
     """Why `member` is not asked; empty when it is."""
+    if member.is_joining:
+        return "It is joining: its checks have not passed yet."
     if member.is_draining or member.state is MemberState.DRAINING:
         return "It is draining: its operator wants nothing new there."
     if not member.is_compatible:

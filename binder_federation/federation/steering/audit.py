@@ -16,6 +16,10 @@ class Actor:
     name: str
 
 
+FEDERATION = Actor("federation")
+"""What nobody asked for: it follows from the settings, or from a store that lost something."""
+
+
 class AuditEntry(BaseModel):
     """One change. `revision` is that of the document which it made."""
 

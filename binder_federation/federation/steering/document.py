@@ -12,7 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from binder_federation.config.limits import Cidr
 from binder_federation.config.policy import QuotaScope
+from binder_federation.config.resources import Pattern
 
 Weight = Annotated[float, Field(gt=0)]
 
@@ -122,9 +124,9 @@ class BanOrder(_Part):
 
     id: str
     word: Word
-    network: str | None = None
+    network: Cidr | None = None
     label: str = ""
-    pattern: str | None = None
+    pattern: Pattern | None = None
     message: str = ""
 
 
@@ -133,7 +135,7 @@ class QuotaOrder(_Part):
 
     id: str
     word: Word
-    pattern: str
+    pattern: Pattern
     sessions: Annotated[int, Field(ge=0)]
     scope: QuotaScope = QuotaScope.EACH
     begins_at: float | None = None

@@ -15,7 +15,7 @@ import structlog
 
 from binder_federation.federation.core.steering import changes_by_time, without_expired
 from binder_federation.federation.shared.bus import Bus, LocalBus, Topic
-from binder_federation.federation.steering.audit import Actor, AuditEntry
+from binder_federation.federation.steering.audit import FEDERATION, Actor, AuditEntry
 from binder_federation.federation.steering.document import SteeringDocument
 from binder_federation.federation.steering.store import SteeringStore, SteeringUnavailable
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -26,6 +26,8 @@ ASK_EVERY_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 1.0
 MOST_TRIES = 20
 """Others may change the document at the same time; so many in a row do not."""
+
+Clock = Callable[[], float]
 
 Listener = Callable[[SteeringDocument, float], None]
 """Takes the document and the time. It must not block."""
@@ -38,9 +40,15 @@ class Steering:
     """The live orders of this federation, as this replica knows them."""
 
     def __init__(
-        self, *, store: SteeringStore, clock: Callable[[], float], bus: Bus | None = None
+        self,
+        *,
+        store: SteeringStore,
+        clock: Clock,
+        bus: Bus | None = None,
+        copy: SteeringDocument | None = None,
     ) -> None:
-        self.current = SteeringDocument()
+        """`copy` is what this replica knew when it ended."""
+        self.current = copy or SteeringDocument()
         self._store = store
         self._clock = clock
         self._bus = bus or LocalBus()
@@ -102,6 +110,7 @@ class Steering:
     async def start(self, tasks: BackgroundTasks) -> None:
         """Load the document, if the store can be asked, and keep it up to date."""
         await self.refresh()
+        self._tell_listeners(self._clock())
         tasks.start(self._follow(), name="follow-steering")
         tasks.run_periodically(self.look, every_seconds=LOOK_EVERY_SECONDS, name="steering-times")
 
@@ -141,7 +150,14 @@ class Steering:
 
     async def _give_back(self, revision: int) -> SteeringDocument:
         ours = self.current
-        if await self._store.replace(ours, expected_revision=revision):
+        entry = AuditEntry(
+            at=self._clock(),
+            by=FEDERATION.name,
+            action="given_back",
+            reason=f"The store had revision {revision} only.",
+            revision=ours.revision,
+        )
+        if await self._store.replace(ours, expected_revision=revision, entry=entry):
             log.warning("steering_given_back", revision=ours.revision, lost_from=revision)
         return ours
 
