@@ -16,6 +16,7 @@ from binder_federation.config.pages import PageSettings
 from binder_federation.config.policy import PolicySettings
 from binder_federation.config.prebuild import PrebuildSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
+from binder_federation.config.steering import SteeringSettings
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
@@ -244,6 +245,7 @@ class FederationSettings(BaseSettings):
     """Parts of `policy` that are read again whenever this file changes (docs/limits.md)."""
     redis: RedisSettings | None = None
     """Needed for more than one replica."""
+    steering: SteeringSettings = SteeringSettings()
     pages: PageSettings = PageSettings()
     example: str | None = None
     """A launch path (`v2/…`) that the home page offers as an example."""
