@@ -22,6 +22,10 @@ EPOCH_LIFETIME_SECONDS = 3650 * 86_400
 """For ever; what is left of it tells how old the epoch is."""
 CLAIM_LIFETIME_SECONDS = 60
 """How long a replica may take for its part of the work that replicas share."""
+HISTORY_LIFETIME_SECONDS = 100 * 86_400
+"""Since it was last written; incidents of 90 days are told."""
+SCRIBE_LIFETIME_SECONDS = 10.0
+"""How long a replica that writes the history may be silent until another one does."""
 
 FACTS_ENTRIES = 1_000_000
 NEWS_ENTRIES = 20_000
@@ -123,6 +127,20 @@ class Keys:
     def launches_of(self, address: str) -> str:
         """How many launches an address has begun in its present window."""
         return f"{self._root}rate:{address}"
+
+    @property
+    def history(self) -> str:
+        """A hash of what became of each member. The braces keep it where its scribe is."""
+        return f"{self._root}{{history}}:members"
+
+    @property
+    def scribe(self) -> str:
+        """Which replica writes the history."""
+        return f"{self._root}{{history}}:scribe"
+
+    def tally(self, slot_seconds: int, slot: int) -> str:
+        """A hash of launches counted by member and kind, in one slot of time."""
+        return f"{self._root}tally:{slot_seconds}:{slot}"
 
     @property
     def visitor_key(self) -> str:
