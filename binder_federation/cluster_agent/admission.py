@@ -12,15 +12,15 @@ from aiohttp import web
 from binder_federation.binder.build_tokens import BuildClaims, verify_build_token
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.forwarding import TrustedProxies
+from binder_federation.cluster_agent.membership.identity import Identity
 from binder_federation.config.agent import AgentSettings
 
 
 class Admission:
     """Reads and checks the build token of a request."""
 
-    def __init__(self, *, settings: AgentSettings) -> None:
-        credentials = (settings.credential, *settings.old_credentials)
-        self._keys = tuple(each.get_secret_value() for each in credentials)
+    def __init__(self, *, settings: AgentSettings, identity: Identity) -> None:
+        self._identity = identity
         self._proxies = TrustedProxies(settings.trusted_proxies, settings.forwarded_headers)
         self._is_open = settings.open_builds
 
@@ -49,7 +49,9 @@ class Admission:
         )
 
     def _verify(self, token: str, raw_path: str) -> BuildClaims:
-        *others, last = self._keys
+        if not self._identity.accepted:
+            raise NotAuthorized("This agent is no member of a federation yet.")
+        *others, last = self._identity.accepted
         for key in others:
             with contextlib.suppress(NotAuthorized):
                 return verify_build_token(key, token, audience=raw_path)

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
+from binder_federation.binder.joining import STREAM_TEST_PATH
 from binder_federation.cluster_agent import activity, housekeeping, inventory, removal
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext, open_context
-from binder_federation.cluster_agent.handlers import build, drain, service
+from binder_federation.cluster_agent.handlers import build, drain, service, stream_test
 from binder_federation.cluster_agent.stacks.base import Stack
 from binder_federation.cluster_agent.warm import pool
 from binder_federation.config.agent import AgentSettings
@@ -44,6 +45,7 @@ def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Ap
     app.router.add_get("/health", service.health)
     app.router.add_get("/versions", service.versions)
     app.router.add_get("/metrics", service.metrics)
+    app.router.add_get(STREAM_TEST_PATH, stream_test.stream, allow_head=False)
     app.router.add_get("/api/repoproviders", service.repo_providers)
     app.router.add_get("/api/openapi.json", service.openapi)
     return app
@@ -77,7 +79,10 @@ async def _start_loops(context: AgentContext) -> None:
         (context.activity.pass_on, activity.ASK_EVERY_SECONDS, "pass-on-activity"),
     ):
         tasks.run_periodically(action, every_seconds=seconds, name=name)
-    if context.settings.federation_url is not None:
+    joiner = context.membership.joiner
+    if joiner is not None:
+        tasks.start(joiner.run(), name="join")
+    if joiner is not None or context.identity.federation_url is not None:
         context.inventory.on_change(context.reporter.report_soon)
         context.draining.on_change(context.reporter.report_soon)
         context.warm.on_change(context.reporter.report_soon)

@@ -11,16 +11,21 @@ from binder_federation.binder.messages import CheckRecord
 from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.sessions import Sessions
 from binder_federation.cluster_agent.stacks.base import Stack
-from binder_federation.health.checks import HealthChecks, Outcome
+from binder_federation.health.checks import Check, HealthChecks, Outcome
 from binder_federation.runtime.tasks import BackgroundTasks
 
 CACHE_SECONDS = 3.0
 
 
 def make_checks(
-    *, stack: Stack, sessions: Sessions, builds: Builds, tasks: BackgroundTasks
+    *,
+    stack: Stack,
+    sessions: Sessions,
+    builds: Builds,
+    tasks: BackgroundTasks,
+    membership: Check | None = None,
 ) -> HealthChecks:
-    """What is checked, in the order in which it is shown."""
+    """What is checked, in the order in which it is shown. `membership`: of one that joins."""
 
     async def parts() -> Sequence[Outcome]:
         return [record.model_dump() for record in await stack.checks()]
@@ -41,6 +46,7 @@ def make_checks(
             "Background tasks": background_tasks,
             "Session list": sessions_known,
             "Pod quota": quota,
+            **({"Membership": membership} if membership else {}),
         },
         cache_seconds=CACHE_SECONDS,
     )

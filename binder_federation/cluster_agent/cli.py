@@ -8,6 +8,7 @@ from pathlib import Path
 
 from binder_federation import __version__
 from binder_federation.cluster_agent import cli_drain
+from binder_federation.cluster_agent.membership.settling import settle
 from binder_federation.cluster_agent.serve import serve
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.load import ConfigurationError, load_settings
@@ -66,7 +67,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     names = ("name", "host", "port", "federation_url", "state_dir")
     given = {name: getattr(arguments, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}
-    settings = load_settings(AgentSettings, arguments.config, **overrides)
+    settings = settle(load_settings(AgentSettings, arguments.config, **overrides))
     configure_logs(level=settings.log_level)
     asyncio.run(serve(settings, ready_file=arguments.ready_file))
     return 0

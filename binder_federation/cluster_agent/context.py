@@ -28,6 +28,8 @@ from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
 from binder_federation.cluster_agent.launches import Launches
+from binder_federation.cluster_agent.membership.identity import Identity
+from binder_federation.cluster_agent.membership.wiring import Membership, open_membership
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.policy import HeldPolicy
 from binder_federation.cluster_agent.removal import Removals
@@ -53,6 +55,8 @@ class AgentContext:
     settings: AgentSettings
     stack: Stack
     providers: Providers
+    identity: Identity
+    membership: Membership
     admission: Admission
     policy: HeldPolicy
     sessions: Sessions
@@ -83,6 +87,7 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
                 headers=headers, verify=tls, timeout=settings.providers.timeout_seconds
             )
         )
+        membership = await resources.enter_async_context(open_membership(settings, client))
         hook = load_hook(settings.launch.pre_launch_hook)
         stack = stack or make_stack(settings)
         resources.push_async_callback(stack.aclose)
@@ -119,6 +124,7 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
             settings,
             stack=stack,
             client=client,
+            membership=membership,
             hub_client=hub_client,
             providers=providers,
             resolver=resolver,
@@ -134,6 +140,7 @@ def _wire(
     *,
     stack: Stack,
     client: httpx.AsyncClient,
+    membership: Membership,
     hub_client: httpx.AsyncClient,
     providers: Providers,
     resolver: Resolver,
@@ -209,12 +216,20 @@ def _wire(
         ),
     )
     policy = HeldPolicy(providers=providers)
-    health_checks = make_checks(stack=stack, sessions=sessions, builds=builds, tasks=tasks)
+    health_checks = make_checks(
+        stack=stack,
+        sessions=sessions,
+        builds=builds,
+        tasks=tasks,
+        membership=membership.joiner.outcome if membership.joiner else None,
+    )
     return AgentContext(
         settings=settings,
         stack=stack,
         providers=providers,
-        admission=Admission(settings=settings),
+        identity=membership.identity,
+        membership=membership,
+        admission=Admission(settings=settings, identity=membership.identity),
         policy=policy,
         sessions=sessions,
         inventory=inventory,
@@ -223,6 +238,8 @@ def _wire(
         reporter=Reporter(
             client=client,
             settings=settings,
+            identity=membership.identity,
+            renew=membership.renew,
             inventory=inventory,
             load=lambda: _load(settings, sessions, builds, can_build=stack.room.can_build),
             warm=warm.records,

@@ -9,7 +9,6 @@ the retry: a report that fails is followed by the next one.
 import asyncio
 import random
 import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -27,6 +26,7 @@ from binder_federation.binder.messages import (
 )
 from binder_federation.cluster_agent.core.inventory import find_changes
 from binder_federation.cluster_agent.inventory import Inventory
+from binder_federation.cluster_agent.membership.identity import Identity
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.policy import HeldPolicy
 from binder_federation.config.agent import AgentSettings
@@ -46,6 +46,8 @@ class Reporter:
         *,
         client: httpx.AsyncClient,
         settings: AgentSettings,
+        identity: Identity,
+        renew: Callable[[str, int], Awaitable[None]],
         inventory: Inventory,
         load: Callable[[], LoadRecord],
         warm: Callable[[], tuple[WarmRecord, ...]],
@@ -58,6 +60,8 @@ class Reporter:
     ) -> None:
         self._client = client
         self._settings = settings
+        self._identity = identity
+        self._renew = renew
         self._inventory = inventory
         self._load = load
         self._warm = warm
@@ -66,8 +70,9 @@ class Reporter:
         self._is_draining = is_draining
         self._repositories = repositories
         self._policy = policy
-        self._credentials = deque([settings.credential, *settings.old_credentials])
-        """The first is sent."""
+        self._turn = 0
+        """Which of the identity's keys signs; another one after each refusal."""
+        identity.on_change(self._begin_anew)
         self._metrics = metrics
         self._session = secrets.token_hex(8)
         self._sequence = 0
@@ -78,6 +83,11 @@ class Reporter:
     def report_soon(self) -> None:
         """Something changed that the federation wants to know at once."""
         self._wake.set()
+
+    def _begin_anew(self) -> None:
+        self._turn = 0
+        self._accepted = None  # another federation knows none of the images
+        self.report_soon()
 
     async def run(self) -> None:
         """Report for ever."""
@@ -100,6 +110,8 @@ class Reporter:
         self._wake.clear()
 
     async def _report(self) -> None:
+        if not self._identity.is_known or self._identity.federation_url is None:
+            return  # no member yet
         images = dict(self._inventory.records)
         report = await self._make(images)
         reply = await self._post(report)
@@ -119,7 +131,7 @@ class Reporter:
         changes = find_changes(self._accepted or {}, images.values())
         is_whole = self._accepted is None
         return Report(
-            member=self._settings.name,
+            member=self._identity.name,
             session=self._session,
             sequence=self._sequence,
             load=self._load(),
@@ -135,20 +147,21 @@ class Reporter:
         )
 
     async def _post(self, report: Report) -> ReportReply | None:
-        url = f"{self._settings.federation_url}/api/members/{self._settings.name}/report"
-        credential = self._credentials[0].get_secret_value()
+        url = f"{self._identity.federation_url}/api/members/{self._identity.name}/report"
+        keys = self._identity.signing_keys
+        key = keys[self._turn % len(keys)]
         try:
             response = await self._client.post(
                 url,
                 content=report.model_dump_json(),
                 headers={
-                    "Authorization": f"Bearer {credential}",
+                    "Authorization": f"Bearer {key.credential}",
                     "Content-Type": "application/json",
                 },
                 timeout=TIMEOUT_SECONDS,
             )
             if response.status_code == 403:
-                self._credentials.rotate(-1)  # the federation may not know the new one yet
+                self._turn += 1  # the federation may not know the new one yet
             if response.status_code != 200:
                 self._note(f"status_{response.status_code}")
                 return None
@@ -171,7 +184,7 @@ class Reporter:
         if trouble == self._trouble:
             return
         if trouble:
-            log.warning("reports_not_taken", reason=trouble, url=self._settings.federation_url)
+            log.warning("reports_not_taken", reason=trouble, url=self._identity.federation_url)
         else:
             log.info("reports_taken_again")
         self._trouble = trouble

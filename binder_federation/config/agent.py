@@ -1,14 +1,15 @@
 """Settings of a cluster agent: `binderfed-agent serve --config agent.yaml`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from binder_federation.config.credentials import Credential
 from binder_federation.config.federation import HttpUrl, MemberName
 from binder_federation.config.isolation import IsolationSettings
+from binder_federation.config.join import JoinSettings
 from binder_federation.config.launch_events import AgentLaunchEventSettings
 from binder_federation.config.limits import Cidr, ForwardedHeaders
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
@@ -98,15 +99,18 @@ class AgentSettings(BaseSettings):
         env_prefix="BINDERFED_AGENT_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    name: MemberName
+    name: MemberName = "unnamed"
+    """As the federation knows it; an agent that has joined has it from its invitation."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8585
     federation_url: HttpUrl | None = None
     """Where reports go; without it the agent serves, and reports to nobody."""
-    credential: Credential
-    """Shared with the federation alone."""
+    credential: Credential | None = None
+    """Shared with the federation alone, unless it comes by `join`."""
     old_credentials: tuple[Credential, ...] = ()
     """Still taken while the credential is replaced (docs/limits.md)."""
+    join: JoinSettings = JoinSettings()
+    """Instead of a credential: an invitation (docs/joining.md)."""
     trusted_proxies: tuple[Cidr, ...] = ()
     """Networks of proxies before an open agent: what they say of the visitor is believed."""
     forwarded_headers: ForwardedHeaders = ForwardedHeaders.X_FORWARDED
@@ -135,3 +139,18 @@ class AgentSettings(BaseSettings):
     launch_events: AgentLaunchEventSettings = AgentLaunchEventSettings()
     providers: ProviderSettings = ProviderSettings()
     log_level: str = "info"
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        if self.credential is not None:
+            if "name" not in self.model_fields_set:
+                raise ValueError("name: missing; the one that the federation knows this member by")
+            if self.join.url is not None:
+                raise ValueError("credential: the invitation of `join` brings one, take it out")
+        elif self.old_credentials:
+            raise ValueError("old_credentials: they stand beside a credential, which is missing")
+        if self.join.token is not None and self.join.url is None:
+            raise ValueError("join.url: missing; the address of the federation that invited")
+        if self.join.url and self.federation_url and self.join.url != self.federation_url:
+            raise ValueError("federation_url: join.url is another one, take one of them out")
+        return self

@@ -33,6 +33,7 @@ class Printing:
 def write_task(path: Path, settings: AgentSettings, plan: BuildPlan) -> None:
     """Write what the process is to do. The credential is the test's own."""
     document = settings.model_dump(mode="json")
+    assert settings.credential is not None
     document["credential"] = settings.credential.get_secret_value()
     path.write_text(json.dumps({"settings": document, "plan": asdict(plan)}))
 

@@ -46,8 +46,10 @@ async def end(request: web.Request) -> web.Response:
 def _authorized(request: web.Request) -> AgentContext:
     context = request.app[CONTEXT]
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    expected = context.settings.credential.get_secret_value()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), expected.encode()):
+    known = [
+        hmac.compare_digest(given.encode(), each.encode()) for each in context.identity.accepted
+    ]
+    if scheme.lower() != "bearer" or not any(known):
         raise NotAuthorized(
             "Draining is for this member's own operator.",
             advice="Send the member's credential in the header Authorization: Bearer ….",

@@ -61,6 +61,22 @@ class KubernetesApi:
         """Make the Secret; as `create_pod`."""
         return await self._create("secrets", manifest, deadline, is_repeated=is_repeated)
 
+    async def read_secret(self, name: str, *, deadline: float | None = None) -> Json | None:
+        """The Secret, or None when there is none."""
+        return await self._requests.send(
+            Request("GET", self._path(f"secrets/{name}")), deadline=deadline
+        )
+
+    async def replace_secret(
+        self, name: str, manifest: Json, *, deadline: float | None = None
+    ) -> None:
+        """Put `manifest` in its place; with a resourceVersion, only of what was read so.
+
+        Raises `ClusterRefused` (409) when it has changed since.
+        """
+        request = Request("PUT", self._path(f"secrets/{name}"), body=manifest)
+        await self._requests.send(request, deadline=deadline)
+
     async def read_pod(self, name: str, *, deadline: float | None = None) -> Json | None:
         """The pod, or None when there is none."""
         return await self._requests.send(
