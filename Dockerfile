@@ -7,6 +7,7 @@
 #
 # BASE_IMAGE        any Debian-like image with Python 3.11 or newer, or with apt-get to install it
 # DOCKER_CLI_IMAGE  where the Docker client and its buildx plugin are copied from
+# PACKAGES          more of the system's packages: iptables for an agent with Docker in a container
 #
 # Where packages come from is nobody's business later, so it is told in secrets, which no layer
 # keeps: --secret id=index_url,src=FILE (another package index), --secret id=ca,src=FILE (its
@@ -55,7 +56,7 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=index_url set -eu; \
     /opt/tools/bin/pip install -q -c constraints.txt uv hatchling; \
     python3 -m venv --without-pip /opt/venv; \
     /opt/tools/bin/uv pip install -q --python /opt/venv/bin/python -c constraints.txt \
-        -r pyproject.toml --extra local --extra docker --extra kubernetes --extra ecr; \
+        -r pyproject.toml --extra local --extra docker --extra kubernetes --extra ecr --extra tracing; \
     /opt/tools/bin/uv pip uninstall -q --python /opt/venv/bin/python uv; \
     python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
@@ -82,6 +83,12 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+ARG PACKAGES=""
+RUN if [ -n "$PACKAGES" ]; then \
+        apt-get update -qq; \
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $PACKAGES >/dev/null; \
+        rm -rf /var/lib/apt/lists/*; \
+    fi
 ARG VERSION=""
 LABEL org.opencontainers.image.title="binder-federation" \
     org.opencontainers.image.description="Cluster agent, builder and federation of Binder Federation" \
