@@ -18,6 +18,7 @@ from binder_federation.federation.shared.bus import Bus, LocalBus, Topic
 from binder_federation.federation.steering.audit import FEDERATION, Actor, AuditEntry
 from binder_federation.federation.steering.document import SteeringDocument
 from binder_federation.federation.steering.store import SteeringStore, SteeringUnavailable
+from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -54,8 +55,9 @@ class Steering:
         self._bus = bus or LocalBus()
         self._listeners: list[Listener] = []
         self._looked_at = clock()
-        self._confirmed_at: float | None = None
+        self._confirmed_at = clock()
         self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._bus.subscribe(Topic.STEERING, lambda _body: self._news.set())
 
     def subscribe(self, listener: Listener) -> None:
@@ -79,24 +81,64 @@ class Steering:
         Raises `SteeringUnavailable` when the store cannot be asked (nothing is changed then),
         and whatever `edit` refuses with.
         """
+        entry = AuditEntry(
+            at=self._clock(),
+            by=actor.name,
+            action=action,
+            subject=subject,
+            reason=reason,
+            until=until,
+            detail=detail,
+        )
+        async with self._turn:  # replicas are in each other's way, our own changes need not be
+            for _ in range(MOST_TRIES):
+                new = await self._try(edit, entry)
+                if new is not None:
+                    return new
+        raise SteeringUnavailable("Too many changes are made at once.", advice="Try again.")
+
+    async def _try(self, edit: Edit, entry: AuditEntry) -> SteeringDocument | None:
+        """The document after `edit`; None when another replica changed it meanwhile."""
+        base = await self._load()
+        revision = base.revision + 1
+        edited = edit(without_expired(base, self._clock()))
+        new = edited.model_copy(update={"revision": revision})
+        entry = entry.model_copy(update={"revision": revision})
+        if not await self._store.replace(new, expected_revision=base.revision, entry=entry):
+            return None
+        self._tell_of(new, entry)
+        return new
+
+    async def note_refusal(
+        self,
+        *,
+        actor: Actor,
+        action: str,
+        subject: str,
+        reason: str = "",
+        until: float | None = None,
+        detail: str = "",
+    ) -> None:
+        """Keep in the audit that `actor` asked for something and was refused; nothing changes.
+
+        Raises `SteeringUnavailable`.
+        """
         for _ in range(MOST_TRIES):
             base = await self._load()
-            now = self._clock()
-            edited = edit(without_expired(base, now))
-            new = edited.model_copy(update={"revision": base.revision + 1})
             entry = AuditEntry(
-                at=now,
+                at=self._clock(),
                 by=actor.name,
                 action=action,
                 subject=subject,
                 reason=reason,
                 until=until,
-                revision=new.revision,
+                revision=base.revision,
                 detail=detail,
             )
-            if await self._store.replace(new, expected_revision=base.revision, entry=entry):
-                self._tell_of(new, entry)
-                return new
+            # The same document once more: an entry is never kept without one.
+            if await self._store.replace(base, expected_revision=base.revision, entry=entry):
+                log.warning("steering_refused", **entry.model_dump(exclude_defaults=True))
+                return
         raise SteeringUnavailable("Too many changes are made at once.", advice="Try again.")
 
     async def audit(self, limit: int = 100) -> list[AuditEntry]:
@@ -105,7 +147,7 @@ class Steering:
 
     def stale_seconds(self) -> float:
         """How long ago the store last said that this document is the one."""
-        return self._clock() - (self._confirmed_at or self._looked_at)
+        return self._clock() - self._confirmed_at
 
     async def start(self, tasks: BackgroundTasks) -> None:
         """Load the document, if the store can be asked, and keep it up to date."""
@@ -120,8 +162,8 @@ class Steering:
             if await self._store.revision() != self.current.revision:
                 await self._load()
             self._confirmed_at = self._clock()
-        except SteeringUnavailable:
-            return  # what is in force stays; the age tells of it
+        except ServiceError as error:  # what is in force stays; the age tells of it
+            log.debug("steering_not_asked", reason=error.code)
 
     async def look(self) -> None:
         """Tell the listeners if time has changed what is in force."""
@@ -174,4 +216,8 @@ class Steering:
 
     def _tell_listeners(self, now: float) -> None:
         for listener in self._listeners:
-            listener(self.current, now)
+            try:
+                listener(self.current, now)
+            except Exception:
+                # The change is made: the others hear of it, and who made it made no mistake.
+                log.exception("steering_listener_failed", listener=repr(listener))
