@@ -32,6 +32,7 @@ from binder_federation.cluster_agent.stacks.base import (
 from binder_federation.config.agent import AgentBuildSettings
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
+from binder_federation.runtime.tracing import NO_TRACING, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -77,12 +78,14 @@ class Builds:
         on_built: Callable[[Image], None],
         room: Callable[[], Room],
         further_seconds: float = 0.0,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._builder = builder
         self._images = images
         self._settings = settings
         self._tasks = tasks
         self._metrics = metrics
+        self._tracing = tracing
         self._on_built = on_built
         self._room = room
         # Before and after the build proper: a place to build, the push.
@@ -152,7 +155,8 @@ class Builds:
             raise MemberBuildFailed(room.reason or "This member has no room for builds now.")
 
     async def _build(self, build: _Build) -> Image:
-        with self._metrics.observe_build():
+        provider = build.plan.spec.provider
+        with self._metrics.observe_build(), self._tracing.span("build", provider=provider):
             try:
                 async with asyncio.timeout(self._limit_seconds):
                     return await self._builder.build(build.plan, build)

@@ -15,6 +15,7 @@ from binder_federation.config.load import ConfigurationError, load_settings
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.logs import configure_logs
 from binder_federation.runtime.processes import die_with_parent
+from binder_federation.runtime.scrubbing import find_secrets
 
 FAILED, NOT_UNDERSTOOD = 1, 2
 
@@ -68,7 +69,12 @@ def _serve(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}
     settings = settle(load_settings(AgentSettings, arguments.config, **overrides))
-    configure_logs(level=settings.log_level)
+    configure_logs(
+        level=settings.log_level,
+        format_=settings.log_format,
+        service="binder-cluster-agent",
+        secrets=find_secrets(settings),
+    )
     asyncio.run(serve(settings, ready_file=arguments.ready_file))
     return 0
 

@@ -42,8 +42,10 @@ from binder_federation.cluster_agent.warm.pool import WarmPool
 from binder_federation.cluster_agent.warm.wiring import make_pool
 from binder_federation.config.agent import AgentSettings
 from binder_federation.health.checks import HealthChecks
+from binder_federation.runtime.scrubbing import find_secrets
 from binder_federation.runtime.tasks import BackgroundTasks
 from binder_federation.runtime.tls import known_authorities
+from binder_federation.runtime.tracing import Tracing, open_tracing
 
 Providers = Mapping[str, RepoProvider]
 
@@ -102,6 +104,16 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
                 limits=httpx.Limits(max_connections=None),
             )
         )
+        tracing = await resources.enter_async_context(
+            open_tracing(
+                endpoint=settings.telemetry.otlp_endpoint,
+                headers=settings.telemetry.plain_headers,
+                service="binder-cluster-agent",
+                sample_ratio=settings.telemetry.sample_ratio,
+                timeout_seconds=settings.telemetry.timeout_seconds,
+                secrets=find_secrets(settings),
+            )
+        )
         metrics = AgentMetrics()
         launch_events = await resources.enter_async_context(
             open_launch_event_log(
@@ -129,6 +141,7 @@ async def open_context(settings: AgentSettings, stack: Stack | None) -> AsyncIte
             providers=providers,
             resolver=resolver,
             metrics=metrics,
+            tracing=tracing,
             tasks=tasks,
             hook=hook,
             launch_events=launch_events,
@@ -145,6 +158,7 @@ def _wire(
     providers: Providers,
     resolver: Resolver,
     metrics: AgentMetrics,
+    tracing: Tracing,
     tasks: BackgroundTasks,
     hook: Hook,
     launch_events: LaunchEventLog,
@@ -173,6 +187,7 @@ def _wire(
         on_built=inventory.note_built,
         room=lambda: stack.room,
         further_seconds=stack.further_build_seconds,
+        tracing=tracing,
     )
     launcher = Launcher(
         hub=hub,
@@ -206,6 +221,7 @@ def _wire(
         sessions=sessions,
         warm=warm,
         metrics=metrics,
+        tracing=tracing,
         patterns=settings.patterns,
         hook=hook,
         ended=EndedLaunches(

@@ -38,6 +38,7 @@ from binder_federation.cluster_agent.hub_models import (
     ServerStatus,
 )
 from binder_federation.cluster_agent.stacks.base import Hub
+from binder_federation.runtime.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
 
@@ -259,7 +260,7 @@ class HubApi:
         return response
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"token {self._hub.api_token}"}
+        return {"Authorization": f"token {self._hub.api_token}", **trace_headers()}
 
 
 def _path(server: ServerName) -> str:

@@ -34,6 +34,7 @@ from binder_federation.cluster_agent.sessions import Place, Sessions
 from binder_federation.cluster_agent.stacks.base import BuildPlan, Image, ImageStore
 from binder_federation.cluster_agent.warm.pool import WarmPool
 from binder_federation.config.resources import PatternSettings, server_limits
+from binder_federation.runtime.tracing import NO_TRACING, Tracing
 
 Emit = Callable[[Event], None]
 
@@ -87,6 +88,7 @@ class Launches:
         patterns: Sequence[PatternSettings],
         hook: Hook,
         ended: EndedLaunches,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._providers = providers
         self._resolver = resolver
@@ -99,13 +101,15 @@ class Launches:
         self._hook = hook
         self._ended = ended
         self._metrics = metrics
+        self._tracing = tracing
 
     async def run(self, request: LaunchRequest, emit: Emit) -> ServerName | None:
         """The whole launch; it ends after `ready`, or raises a `ServiceError`.
 
         Returns the server that it made; None when only an image was asked for.
         """
-        with self._metrics.observe_launch():
+        name = "prepare" if request.is_build_only else "launch"
+        with self._metrics.observe_launch(), self._tracing.span(name):
             if not request.is_build_only:
                 return await self._observed_launch(request, emit)
             await self._build_only(await self._resolve(request, emit), emit)
@@ -155,7 +159,8 @@ class Launches:
         server = await self._warm_server(place, image, may_take=is_usual)
         if server is None:
             options = replace(options, further={**options.further, **added})
-            server = await self._launcher.launch(place, options, emit)
+            with self._tracing.span("start_server"):
+                server = await self._launcher.launch(place, options, emit)
         emit(_ready_event(server, options))
         return server.server
 

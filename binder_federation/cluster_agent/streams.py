@@ -25,6 +25,7 @@ from binder_federation.cluster_agent.launches import Launches, LaunchRequest
 from binder_federation.cluster_agent.removal import Removals
 from binder_federation.config.agent import AgentLaunchSettings
 from binder_federation.runtime.errors import Fault, ServiceError
+from binder_federation.runtime.log_context import LAUNCH_ID
 from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -186,6 +187,7 @@ class LaunchStreams:
             timer.cancel()
 
     async def _run(self, stream: LaunchStream) -> None:
+        LAUNCH_ID.set(stream.request.claims.launch)  # of this task alone, for its log lines
         try:
             await self._launch(stream)
         except ServiceError as error:

@@ -17,7 +17,9 @@ from binder_federation.config.registry import RegistrySettings
 from binder_federation.config.resources import PatternSettings, ResourceSettings
 from binder_federation.config.stacks.docker import DockerStackSettings
 from binder_federation.config.stacks.kubernetes import KubernetesStackSettings
+from binder_federation.config.telemetry import TelemetrySettings
 from binder_federation.config.warm import WarmSettings
+from binder_federation.runtime.log_format import LogFormat
 
 
 class LocalStackSettings(Section):
@@ -139,6 +141,10 @@ class AgentSettings(BaseSettings):
     launch_events: AgentLaunchEventSettings = AgentLaunchEventSettings()
     providers: ProviderSettings = ProviderSettings()
     log_level: str = "info"
+    log_format: LogFormat = "auto"
+    """`console` for people, `json`, `ecs` (JSON for ELK); `auto`: on a terminal `console`, else
+    `json`."""
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:

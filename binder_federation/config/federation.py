@@ -17,6 +17,8 @@ from binder_federation.config.policy import PolicySettings
 from binder_federation.config.prebuild import PrebuildSettings
 from binder_federation.config.providers import ProviderSettings, Seconds, Section
 from binder_federation.config.steering import SteeringSettings
+from binder_federation.config.telemetry import TelemetrySettings
+from binder_federation.runtime.log_format import LogFormat
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
@@ -250,6 +252,10 @@ class FederationSettings(BaseSettings):
     example: str | None = None
     """A launch path (`v2/…`) that the home page offers as an example."""
     log_level: str = "info"
+    log_format: LogFormat = "auto"
+    """`console` for people, `json`, `ecs` (JSON for ELK); `auto`: on a terminal `console`, else
+    `json`."""
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -52,8 +52,10 @@ from binder_federation.federation.watching import MemberWatch
 from binder_federation.health.checks import HealthChecks
 from binder_federation.health.monitor import HealthMonitor
 from binder_federation.runtime.process_metrics import ProcessMetrics
+from binder_federation.runtime.scrubbing import find_secrets
 from binder_federation.runtime.tasks import BackgroundTasks
 from binder_federation.runtime.tls import known_authorities
+from binder_federation.runtime.tracing import Tracing, open_tracing
 
 Clock = Callable[[], float]
 
@@ -105,6 +107,16 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
         )
+        tracing = await stack.enter_async_context(
+            open_tracing(
+                endpoint=settings.telemetry.otlp_endpoint,
+                headers=settings.telemetry.plain_headers,
+                service="binder-federation",
+                sample_ratio=settings.telemetry.sample_ratio,
+                timeout_seconds=settings.telemetry.timeout_seconds,
+                secrets=find_secrets(settings),
+            )
+        )
         registry = CollectorRegistry()
         launch_events = await stack.enter_async_context(
             open_launch_event_log(
@@ -130,6 +142,7 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
             steering=steering,
             launch_events=launch_events,
             registry=registry,
+            tracing=tracing,
             tasks=tasks,
         )
         stack.push_async_callback(context.resolver.aclose)
@@ -153,6 +166,7 @@ def _wire(
     steering: Steering,
     launch_events: LaunchEventLog,
     registry: CollectorRegistry,
+    tracing: Tracing,
     tasks: BackgroundTasks,
 ) -> FederationContext:
     clock: Clock = time.time
@@ -279,6 +293,7 @@ def _wire(
         settings=settings.launch,
         tasks=tasks,
         clock=clock,
+        tracing=tracing,
     )
     ended_launches = EndedLaunches(
         log=launch_events, tells_redirects=settings.launch_events.redirects, clock=clock

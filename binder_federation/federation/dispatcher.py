@@ -39,6 +39,7 @@ from binder_federation.federation.staying import decide_to_stay
 from binder_federation.federation.stopwatch import Stopwatch
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
+from binder_federation.runtime.tracing import NO_TRACING, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +80,7 @@ class Dispatcher:
         settings: LaunchSettings,
         tasks: BackgroundTasks,
         clock: Callable[[], float],
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._resolver = resolver
         self._placing = placing
@@ -89,9 +91,21 @@ class Dispatcher:
         self._settings = settings
         self._tasks = tasks
         self._clock = clock
+        self._tracing = tracing
 
     async def run(self, launch: Launch) -> None:
         """Tell the launch what happens, up to its final event."""
+        spec = launch.request.spec
+        with self._tracing.span(
+            "launch", provider=spec.provider, repository=spec.affinity_key
+        ) as span:
+            await self._run_observed(launch)
+            last = launch.log.last_event
+            span.note(attempts=_ended_at(launch)["attempts"])
+            if last is not None and last.phase is Phase.FAILED:
+                span.fail(str(last.fields.get("code", "failed"))[:40])
+
+    async def _run_observed(self, launch: Launch) -> None:
         elapsed_seconds = self._clock() - launch.state.began_at
         try:
             async with asyncio.timeout(max(1.0, self._settings.deadline_seconds - elapsed_seconds)):
@@ -114,7 +128,7 @@ class Dispatcher:
             attempt = await self._stay(launch, resolved) or await self._place(launch, resolved)
             if attempt is None:
                 return
-            failure = await self._try(launch, resolved, attempt)
+            failure = await self._try_observed(launch, resolved, attempt)
             if failure is None:
                 return
             launch.note_failure(failure)
@@ -132,7 +146,8 @@ class Dispatcher:
         if is_new:
             what = "" if spec.ref == "HEAD" else f"{short_ref(spec.ref)} of "
             launch.tell(Event(Phase.WAITING, f"Looking up {what}{spec.repository}.\n"))
-        resolved = await self._resolver.resolve(spec)
+        with self._tracing.span("resolve", provider=spec.provider):
+            resolved = await self._resolver.resolve(spec)
         if resolved.note and is_new:
             launch.tell(Event(Phase.WAITING, f"{resolved.note}\n"))
         launch.note_resolved(resolved)
@@ -153,13 +168,32 @@ class Dispatcher:
         failures = launch.failures
         tried = frozenset(failure.member for failure in failures)
         decided_at = self._clock()
-        decision = await self._placing.place(launch.request, resolved, tried=tried)
+        with self._tracing.span("decide", tried=len(tried)) as span:
+            decision = await self._placing.place(launch.request, resolved, tried=tried)
+            span.note(**_told(decision))
         if decision.member is None:
             launch.tell(final_failure(failures, decision.refused))
             return None
         attempt = _Attempt(len(failures) + 1, decision, decision.member, decided_at=decided_at)
         launch.note_course(Course(attempt.member, attempt.number, decision.phrase))
         return attempt
+
+    async def _try_observed(
+        self, launch: Launch, resolved: ResolvedSpec, attempt: _Attempt
+    ) -> FailedAttempt | None:
+        """As `_try`, in a span, and with the name that the member has for the launch."""
+        member, number = attempt.member, attempt.number
+        with self._tracing.span("attempt", member=member, attempt=number) as span:
+            log.info(
+                "attempt_begun",
+                member=member,
+                attempt=number,
+                member_launch=member_launch_id(launch.id, member),
+            )
+            failure = await self._try(launch, resolved, attempt)
+            if failure is not None:
+                span.fail(str(failure.event.fields.get("code", failure.fault.value))[:40])
+        return failure
 
     async def _try(
         self, launch: Launch, resolved: ResolvedSpec, attempt: _Attempt
@@ -298,6 +332,12 @@ def _ended_at(launch: Launch) -> _EndedAt:
     if course is not None:
         return {"member": course.member, "attempts": len(failures) + 1}
     return {"member": failures[-1].member if failures else "", "attempts": len(failures)}
+
+
+def _told(decision: Decision) -> dict[str, str]:
+    """What a trace tells of a decision."""
+    told = {"member": decision.member or "none", "reason": decision.reason.value}
+    return told | ({"locality": decision.chosen.tier.value} if decision.chosen else {})
 
 
 def _is_surprised(attempt: _Attempt, event: Event, narrator: Narrator) -> bool:

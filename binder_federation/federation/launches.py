@@ -27,6 +27,7 @@ from binder_federation.federation.launch_records.contract import (
 from binder_federation.federation.launch_records.memory import MemoryLaunchRecords
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.log_context import LAUNCH_ID
 from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -228,6 +229,7 @@ class Launches:
             launch.task.cancel()
 
     async def _run(self, launch: Launch) -> None:
+        LAUNCH_ID.set(launch.id)  # of this task alone, for its log lines
         try:
             if not launch.is_ours:
                 await self._following.follow(launch)

@@ -16,6 +16,7 @@ from yarl import URL
 
 from binder_federation.binder.errors import MemberUnreachable, QuotaExceeded
 from binder_federation.binder.events import Event, StreamMessage, StreamParser, event_from_json
+from binder_federation.runtime.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ class MemberStreams:
         A launch that the token names is never begun twice: a member that knows it goes on
         telling of it. A BinderHub gets no token (""), but further `headers`.
         """
-        wanted = {**_stream_headers(build_token, after), **headers}
+        wanted = {**_stream_headers(build_token, after), **trace_headers(), **headers}
         async with aclosing(self._messages(member, url, wanted)) as messages:
             async for message in messages:
                 event = _event(member, message)

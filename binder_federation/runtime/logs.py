@@ -1,50 +1,117 @@
-"""Logs: constant event names with fields, for people on a terminal, as JSON elsewhere."""
+"""Logs: constant event names with fields, for people on a terminal, as JSON elsewhere.
+
+Lines of our own come through structlog, those of libraries (aiohttp, asyncio) through
+`logging`; both go through the same processors: what a line belongs to (`log_context.py`), its
+exception as text, its secrets taken out (`scrubbing.py`), then its format (`ecs.py`).
+"""
 
 import logging
 import sys
-from contextvars import ContextVar
-from typing import Literal
+import traceback
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 import structlog
+from structlog.typing import EventDict, Processor
 
-REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-"""The request that the present task belongs to; empty outside of one. Binding it with
-structlog would cost a request ten times as much."""
+from binder_federation import __version__
+from binder_federation.runtime.ecs import make_ecs
+from binder_federation.runtime.log_context import LAUNCH_ID, REQUEST_ID, TRACE
+from binder_federation.runtime.log_format import LogFormat
+from binder_federation.runtime.scrubbing import Scrubber
 
-LogFormat = Literal["auto", "console", "json"]
 
+def configure_logs(
+    *,
+    level: str = "info",
+    format_: LogFormat = "auto",
+    service: str = "binder-federation",
+    secrets: Iterable[str] = (),
+    stream: TextIO | None = None,
+) -> None:
+    """Send this process's logs to `stream`, by default stderr.
 
-def configure_logs(*, level: str = "info", format_: LogFormat = "auto") -> None:
-    """Send this process's logs to stderr; `auto` is coloured on a terminal, JSON elsewhere."""
-    for_people = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-        if for_people
-        else structlog.processors.JSONRenderer()
-    )
-    processors: list[structlog.typing.Processor] = [
-        _add_request_id,
+    `auto` is for people on a terminal, JSON elsewhere. `secrets` are texts that no line may
+    hold, besides what looks like one; `service` is the name in ECS.
+    """
+    stream = stream or sys.stderr
+    for_people = format_ == "console" or (format_ == "auto" and stream.isatty())
+    first: list[Processor] = [
+        add_context,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_exception,
+        Scrubber(secrets),
     ]
-    if not for_people:
-        processors.append(structlog.processors.format_exc_info)
+    last: list[Processor] = []
+    if format_ == "ecs":
+        last.append(make_ecs(service=service, version=__version__))
+    last.append(_renderer(stream, for_people=for_people))
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    _take_in_libraries(stream, first, last)
 
 
-def _add_request_id(
-    _logger: object, _method: str, fields: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+def _take_in_libraries(stream: TextIO, first: list[Processor], last: list[Processor]) -> None:
+    """Give the lines of `logging`, from warnings on, the same form."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+
+
+def _renderer(stream: TextIO, *, for_people: bool) -> Processor:
+    if not for_people:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def add_context(_logger: object, _method: str, fields: EventDict) -> EventDict:
+    """A processor: what the line belongs to, unless it says so itself."""
     if request_id := REQUEST_ID.get():
-        fields["request_id"] = request_id
+        fields.setdefault("request_id", request_id)
+    if launch_id := LAUNCH_ID.get():
+        fields.setdefault("launch", launch_id)
+    if (trace := TRACE.get()) is not None:
+        fields.setdefault("trace_id", trace.trace_id)
+        fields.setdefault("span_id", trace.span_id)
     return fields
+
+
+def _add_exception(_logger: object, _method: str, fields: EventDict) -> EventDict:
+    """A processor: `exc_info` as the error's type, its words and its traceback."""
+    error = _error(fields.pop("exc_info", None))
+    if error is not None:
+        fields["error_type"] = type(error).__qualname__
+        fields["error_message"] = str(error)
+        fields["exception"] = "".join(traceback.format_exception(error)).rstrip()
+    return fields
+
+
+def _error(exc_info: Any) -> BaseException | None:
+    match exc_info:
+        case BaseException():
+            return exc_info
+        case (_, BaseException() as error, _):
+            return error
+        case None | False:
+            return None
+        case _:
+            return sys.exception()

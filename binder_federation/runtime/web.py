@@ -9,7 +9,8 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from binder_federation.runtime.errors import ServiceError
-from binder_federation.runtime.logs import REQUEST_ID
+from binder_federation.runtime.log_context import LAUNCH_ID, REQUEST_ID, TRACE
+from binder_federation.runtime.trace_context import read_trace
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamR
     given = request.headers.get("X-Request-ID")
     is_plain = given is not None and given.isalnum() and len(given) <= 64
     token = REQUEST_ID.set(given if given and is_plain else secrets.token_hex(8))
+    # A connection's requests share a task, so what one of them is part of must end with it.
+    launch_token, trace_token = LAUNCH_ID.set(""), TRACE.set(read_trace(request.headers))
     try:
         return await handler(request)
     except ServiceError as error:
@@ -47,6 +50,8 @@ async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamR
         return error_response(ServiceError("Something went wrong on our side. It has been logged."))
     finally:
         REQUEST_ID.reset(token)
+        LAUNCH_ID.reset(launch_token)
+        TRACE.reset(trace_token)
 
 
 def _render(error: web.HTTPException) -> web.Response:

@@ -15,6 +15,7 @@ from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.garbage import collect_in_quiet_moments, leave_the_old_alone
 from binder_federation.runtime.logs import configure_logs
 from binder_federation.runtime.processes import die_with_parent
+from binder_federation.runtime.scrubbing import find_secrets
 
 EXAMPLE = """\
 a configuration to begin with:
@@ -72,7 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
     given = {"host": arguments.host, "port": arguments.port}
     overrides = {name: value for name, value in given.items() if value is not None}
     settings = load_settings(FederationSettings, arguments.config, **overrides)
-    configure_logs(level=settings.log_level)
+    configure_logs(
+        level=settings.log_level,
+        format_=settings.log_format,
+        service="binder-federation",
+        secrets=find_secrets(settings),
+    )
     print(f"Federation at http://{settings.host}:{settings.port}", file=sys.stderr)
     try:
         web.run_app(

@@ -25,6 +25,7 @@ from binder_federation.federation.launch_ids import parse_event_id
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.runtime.cors import CORS
 from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.log_context import LAUNCH_ID
 from binder_federation.runtime.web import error_response, raw_path_after
 
 log = structlog.get_logger(__name__)
@@ -140,6 +141,7 @@ async def _refuse(request: web.Request, error: ServiceError) -> web.StreamRespon
 async def _stream(
     context: FederationContext, request: web.Request, launch: Launch, seen: int
 ) -> web.StreamResponse:
+    LAUNCH_ID.set(launch.id)  # until the request ends
     keepalive = context.settings.launch.keepalive_seconds
     response = web.StreamResponse(headers={**STREAM_HEADERS, "X-Binder-Launch": launch.id})
     with context.launches.watching(launch), context.metrics.streams.track_inprogress():
