@@ -56,7 +56,12 @@ def fresh_copy(copy: Path) -> Path:
 
 async def test_a_fresh_copy_opens_a_notebook(copy: Path, browser: Browser) -> None:
     command = ["make", "run", f"PORT={free_port()}"]
-    async with running_up(command, cwd=copy, state_dir=copy / ".binderfed") as up:
+    async with running_up(
+        command,
+        cwd=copy,
+        state_dir=copy / ".binderfed",
+        environment={"MAKEFLAGS": ""},  # a `make test` around us hands its variables on
+    ) as up:
         assert "127.0.0.1 only" in up.output, "it says why it listens on loopback"
         assert set(await up.members()) == {"alpha", "beta"}
         errors = PageErrors(allowed=["/user/"])  # JupyterLab's own page is not ours to judge

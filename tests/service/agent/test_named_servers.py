@@ -156,7 +156,7 @@ async def test_a_start_that_fails_leaves_no_record_to_count() -> None:
 
 async def test_a_ready_server_that_nobody_asked_for_goes_alone() -> None:
     stack = FakeStack()
-    async with running_agent(stack, launch={**ON, "grace_seconds": 0.05}) as agent:
+    async with running_agent(stack, launch={**ON, "grace_seconds": 1.0}) as agent:
         stack.hub.starts_by_themselves = False
         await agent.launch(claims=of("ada", launch="one"), until=Phase.LAUNCHING)
 
