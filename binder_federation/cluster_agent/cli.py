@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from binder_federation import __version__
-from binder_federation.cluster_agent import cli_drain
+from binder_federation.cluster_agent import cli_drain, cli_join
 from binder_federation.cluster_agent.membership.settling import settle
 from binder_federation.cluster_agent.serve import serve
 from binder_federation.config.agent import AgentSettings
@@ -34,6 +34,7 @@ a configuration to begin with, agent.yaml:
 examples:
   binderfed-agent serve --config agent.yaml
   BINDERFED_AGENT_CREDENTIAL=... binderfed-agent serve --name alpha --port 0
+  binderfed-agent join https://binder.example.org bfi_... --config agent.yaml --serve
   binderfed-agent drain --config agent.yaml --reason "new disks"
 
 What an option says comes before the environment (BINDERFED_AGENT_PORT=9000,
@@ -95,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"binderfed-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
+    cli_join.add_commands(commands)
     cli_drain.add_commands(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)

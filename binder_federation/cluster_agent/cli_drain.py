@@ -1,12 +1,15 @@
 """`binderfed-agent drain` and `undrain`: asks the agent that runs with the same settings."""
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
 
+from binder_federation.cluster_agent.membership.command import open_desk
+from binder_federation.cluster_agent.membership.settling import settle
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.load import load_settings
 from binder_federation.runtime.errors import ServiceError
@@ -53,7 +56,7 @@ def _ask(arguments: argparse.Namespace, method: str, body: dict[str, Any]) -> in
             method,
             f"{url}/api/drain",
             json=body,
-            headers={"Authorization": f"Bearer {settings.credential.get_secret_value()}"},
+            headers={"Authorization": f"Bearer {asyncio.run(_credential(settings))}"},
             timeout=ANSWER_SECONDS,
         )
     except httpx.HTTPError as error:
@@ -64,8 +67,18 @@ def _ask(arguments: argparse.Namespace, method: str, body: dict[str, Any]) -> in
         raise AgentNotReached(f"{url} answered with status {answer.status_code}.", advice=ADVICE)
     told = answer.json()
     state = "draining" if told["draining"] else "taking launches"
-    sys.stdout.write(f"{settings.name} is {state}; {told['sessions']} sessions run.\n")
+    sys.stdout.write(f"{settle(settings).name} is {state}; {told['sessions']} sessions run.\n")
     return 0
+
+
+async def _credential(settings: AgentSettings) -> str:
+    """Of the settings, or of the membership that is kept."""
+    if settings.credential is not None:
+        return settings.credential.get_secret_value()
+    async with open_desk(settings) as desk:
+        if not desk.identity.is_known:
+            raise AgentNotReached("This agent is no member of a federation yet.", advice=ADVICE)
+        return desk.identity.accepted[0]
 
 
 def _own_url(settings: AgentSettings) -> str:

@@ -32,7 +32,7 @@ class Identity:
         keys: tuple[Key, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._name = name
+        self.name = name
         self._federation_url = federation_url
         self._keys = keys
         self._previous: Key | None = None
@@ -50,11 +50,6 @@ class Identity:
             federation_url=settings.federation_url or settings.join.url,
             keys=keys,
         )
-
-    @property
-    def name(self) -> str:
-        """The member's."""
-        return self._name
 
     @property
     def federation_url(self) -> str | None:

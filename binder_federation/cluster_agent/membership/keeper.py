@@ -26,7 +26,9 @@ class WrongMember(ServiceError):
 
 
 class MembershipKeeper:
-    """Of one agent that joins by invitation. `federation_url` goes over the one that is kept."""
+    """Of one agent that joins by invitation. `federation_url` goes over the one that is kept.
+
+    `takes_name`: the settings name no member, so the invitation's name is right."""
 
     def __init__(
         self,
@@ -34,11 +36,13 @@ class MembershipKeeper:
         store: MembershipStore,
         identity: Identity,
         federation_url: str | None = None,
+        takes_name: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._identity = identity
         self._federation_url = federation_url
+        self._takes_name = takes_name
         self._clock = clock
         self._record = MembershipRecord.new()
 
@@ -110,7 +114,11 @@ class MembershipKeeper:
         self._identity.take(record.membership, federation_url=self._federation_url)
 
     def _check_name(self, membership: Membership | None) -> None:
-        if membership is not None and membership.name != self._identity.name:
+        if membership is None:
+            return
+        if self._takes_name:
+            self._identity.name = membership.name
+        elif membership.name != self._identity.name:
             raise WrongMember(
                 f"The invitation is for {membership.name}; this agent is called "
                 f"{self._identity.name}.",
