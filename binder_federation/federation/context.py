@@ -46,6 +46,7 @@ from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.federation.shared.bus import Topic
 from binder_federation.federation.shared.context import Shared, open_shared
 from binder_federation.federation.steering.applying import Applying, no_credential
+from binder_federation.federation.steering.metrics import SteeringMetrics
 from binder_federation.federation.steering.steering import Steering
 from binder_federation.federation.steering.wiring import make_steering
 from binder_federation.federation.watching import MemberWatch
@@ -134,6 +135,7 @@ async def open_context(settings: FederationSettings) -> AsyncIterator[Federation
         steering = await make_steering(
             settings.steering, redis=shared.redis, bus=shared.bus, clock=time.time, tasks=tasks
         )
+        registry.register(SteeringMetrics(steering))
         clients = _Clients(provider=client, prober=prober, members=session)
         context = _wire(
             settings,

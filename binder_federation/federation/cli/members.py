@@ -15,6 +15,7 @@ STATE_COLOURS = {
     "degraded": "yellow",
     "suspect": "yellow",
     "recovering": "cyan",
+    "joining": "blue",
     "draining": "blue",
     "ejected": "yellow",
     "down": "red",

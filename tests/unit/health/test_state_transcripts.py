@@ -10,7 +10,9 @@ from binder_federation.health.state import (
     Doubt,
     Health,
     MemberState,
+    effective_weight,
     next_probe_seconds,
+    observe_admission,
     observe_doubt,
     observe_drain,
     observe_ejection,
@@ -304,6 +306,31 @@ def test_an_ejection_is_another_axis_and_ends_by_time_alone() -> None:
     health = observe_ejection_end(health, now=50.0)
     assert (health.is_ejected, health.ejected_until) == (False, 50.0)
     assert observe_ejection_end(health, now=60.0) is health
+
+
+def test_who_is_admitted_starts_slowly() -> None:
+    up = observe_probe(Health(), True, "ok", now=0.0, settings=SETTINGS)
+    admitted = observe_admission(up, 100.0, now=101.0)
+    assert (admitted.state, admitted.since) == (MemberState.RECOVERING, 100.0)
+    assert effective_weight(10.0, admitted, now=550.0, settings=SETTINGS) == 5.0
+    assert observe_admission(admitted, 100.0, now=200.0) is admitted, "it is admitted once"
+    over = observe_probe(admitted, True, "ok", now=1000.0, settings=SETTINGS)
+    assert over.state is MemberState.UP
+
+
+def test_a_replica_that_starts_goes_on_with_the_slow_start() -> None:
+    """Its first pass would make any other member UP."""
+    for now, state in ((200.0, MemberState.RECOVERING), (1000.0, MemberState.UP)):
+        begun = Health(admitted_at=100.0)
+        health = observe_probe(begun, True, "ok", now=now, settings=SETTINGS)
+        assert health.state is state
+    recovering = observe_probe(Health(admitted_at=100.0), True, "ok", now=550.0, settings=SETTINGS)
+    assert effective_weight(10.0, recovering, now=550.0, settings=SETTINGS) == 5.0
+
+
+def test_a_member_that_is_out_is_admitted_all_the_same() -> None:
+    down = Health(probed=MemberState.DOWN)
+    assert observe_admission(down, 100.0, now=101.0).state is MemberState.DOWN
 
 
 def test_patience_is_with_down_alone() -> None:
