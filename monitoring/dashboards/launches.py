@@ -173,7 +173,7 @@ WAITING = Row(
         ),
         graph(
             "Visitors waiting",
-            "Open event streams.",
+            "Open event streams, each with somebody before it.",
             Query(f"sum({metric('streams_in_flight')})", "streams"),
         ),
     ),

@@ -32,7 +32,7 @@ NOW = Row(
         ),
         number(
             "Members that are not",
-            "Down, suspect, draining, ejected or not probed yet, for one replica at least. Good: 0.",
+            "Down, suspect, draining, ejected or not probed yet, for any replica. Good: 0.",
             Query(f"{ask.members()} - sum({ask.well()})"),
             steps=(GOOD, Step(1, "red")),
             runbook="BinderMemberDown",
