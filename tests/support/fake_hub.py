@@ -57,6 +57,8 @@ class FakeHub:
         """0: any number."""
         self.calls: Counter[str] = Counter()
         """How often each operation was asked for: `create_user`, `delete_server`, …"""
+        self.traces: set[str] = set()
+        """What requests said of the trace that they belong to."""
         self.activity: dict[str, str] = {}
         self.groups: dict[str, set[str]] = {}
         self.may_record = asyncio.Event()
@@ -152,6 +154,7 @@ class FakeHub:
     def _guarded(self, operation: str, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             self.calls[operation] += 1
+            self.traces.add(request.headers.get("traceparent", ""))
             if request.headers.get("Authorization") != f"token {self.api_token}":
                 return _error(403, "Missing or invalid credentials.")
             planned = self._next.get(operation)
