@@ -4,6 +4,7 @@ Called with each document, and when time alone changes what one means. The roste
 listeners what differs, so that a member that came is watched and one that left is forgotten.
 """
 
+import re
 from collections.abc import Sequence
 
 import structlog
@@ -77,7 +78,11 @@ class Applying:
         """Nothing is awaited before the additions are read: the last call has the last ones."""
         if self._additions == NOTHING_ADDED and not self._policy.has_overlay:
             return
-        policy = await self._policy.use(overlay=self._additions.over)
+        try:
+            policy = await self._policy.use(overlay=self._additions.over)
+        except (ValueError, re.error):
+            log.exception("steered_policy_not_usable")  # what was in force stays
+            return
         log.info("policy_steered", digest=policy.for_members.digest)
 
     async def _drop_overtaken(self) -> None:

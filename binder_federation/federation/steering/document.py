@@ -103,6 +103,8 @@ class JoinedMember(_Part):
     """When its checks had passed; None: it gets no launches yet."""
     agent_id: str = ""
     """Of the agent that joined: it may ask for the answer again that it lost."""
+    leaving_since: float | None = None
+    """When its institution took it out; it is gone when its sessions have ended."""
 
 
 class Invitation(_Part):

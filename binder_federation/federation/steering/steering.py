@@ -151,19 +151,22 @@ class Steering:
 
     async def start(self, tasks: BackgroundTasks) -> None:
         """Load the document, if the store can be asked, and keep it up to date."""
-        await self.refresh()
+        if not await self.refresh():
+            log.warning("steering_not_loaded", revision=self.current.revision)
         self._tell_listeners(self._clock())
         tasks.start(self._follow(), name="follow-steering")
         tasks.run_periodically(self.look, every_seconds=LOOK_EVERY_SECONDS, name="steering-times")
 
-    async def refresh(self) -> None:
-        """Take what the store has, or give it back what it lost."""
+    async def refresh(self) -> bool:
+        """Take what the store has, or give it back what it lost; whether it could be asked."""
         try:
             if await self._store.revision() != self.current.revision:
                 await self._load()
             self._confirmed_at = self._clock()
         except ServiceError as error:  # what is in force stays; the age tells of it
             log.debug("steering_not_asked", reason=error.code)
+            return False
+        return True
 
     async def look(self) -> None:
         """Tell the listeners if time has changed what is in force."""
