@@ -15,11 +15,14 @@ from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, prebuild, service
 from binder_federation.federation.handlers.admin import ADMIN_TOKENS
+from binder_federation.federation.handlers.joining import add_joining_routes
 from binder_federation.federation.handlers.pages import add_page_routes
 from binder_federation.federation.handlers.previews import add_preview_routes
 from binder_federation.federation.handlers.public_url import PROXIES
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.handlers.refusing import refuse_banned_networks
+from binder_federation.federation.handlers.status import add_status_routes
+from binder_federation.federation.history.history import TURN_SECONDS
 from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.prebuilds.records import WRITE_EVERY_SECONDS
 from binder_federation.federation.previews.wiring import open_previews
@@ -70,6 +73,13 @@ def _fill(app: web.Application, context: FederationContext) -> None:
     app.on_startup.append(_start_loops)
     app.on_shutdown.append(_release_launches)
     _add_api_routes(app)
+    add_status_routes(
+        app,
+        context.status,
+        site_name=settings.pages.site_name,
+        public_url=settings.public_url,
+        has_page=settings.pages.enabled,
+    )
     if settings.pages.enabled:
         _add_pages(app, context, redirects=settings.launch.mode is LaunchMode.REDIRECT)
 
@@ -101,6 +111,7 @@ def _add_api_routes(app: web.Application) -> None:
     app.router.add_get("/active_hosts", members.list_active_hosts)
     app.router.add_get("/api/members", members.list_members)
     app.router.add_post("/api/members/{name}/report", members.take_report)
+    add_joining_routes(app)
     app.router.add_get(ANY_EXPLANATION, explain.explain)
     app.router.add_post("/api/builds", prebuild.begin)
     app.router.add_get("/api/builds/{id}", prebuild.tell)
@@ -135,6 +146,7 @@ async def _start_loops(app: web.Application) -> None:
     run_periodically(
         context.prebuilds.tidy, every_seconds=WRITE_EVERY_SECONDS, name="tidy-prebuilds"
     )
+    run_periodically(context.history.turn, every_seconds=TURN_SECONDS, name="history")
     run_periodically(vote, every_seconds=VOTE_SECONDS, name="vote")
     run_periodically(refresh_fleet, every_seconds=REFRESH_SECONDS / 2, name="refresh-fleet")
     if context.settings.copies.enabled:

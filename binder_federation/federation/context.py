@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from binder_federation import __version__
 from binder_federation.binder.launch_events.log import LaunchEventLog, open_launch_event_log
+from binder_federation.binder.messages import Report
 from binder_federation.binder.providers import ProviderMetrics, Repositories, make_providers
 from binder_federation.binder.resolver import Resolver
 from binder_federation.config.federation import FederationSettings
@@ -26,6 +27,12 @@ from binder_federation.federation.decisions import Decisions
 from binder_federation.federation.dispatcher import Dispatcher
 from binder_federation.federation.ended_launches import EndedLaunches
 from binder_federation.federation.fleet import FleetView
+from binder_federation.federation.history.conditions import Conditions
+from binder_federation.federation.history.history import History, make_history
+from binder_federation.federation.joining.joining import Joining
+from binder_federation.federation.joining.keys import find_key
+from binder_federation.federation.joining.replays import ReplayGuard
+from binder_federation.federation.joining.wiring import make_joining
 from binder_federation.federation.launch_records.opening import make_launch_records
 from binder_federation.federation.launches import Launches
 from binder_federation.federation.learned import Learned
@@ -45,7 +52,10 @@ from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster, make_roster
 from binder_federation.federation.shared.bus import Topic
 from binder_federation.federation.shared.context import Shared, open_shared
-from binder_federation.federation.steering.applying import Applying, no_credential
+from binder_federation.federation.status.board import StatusBoard
+from binder_federation.federation.status.gathering import Gathering
+from binder_federation.federation.status.words import drain_word
+from binder_federation.federation.steering.applying import Applying
 from binder_federation.federation.steering.metrics import SteeringMetrics
 from binder_federation.federation.steering.steering import Steering
 from binder_federation.federation.steering.wiring import make_steering
@@ -75,6 +85,7 @@ class FederationContext:
     fleet: FleetView
     steering: Steering
     applying: Applying
+    joining: Joining
     member_watch: MemberWatch
     resolver: Resolver
     placing: Placing
@@ -84,6 +95,8 @@ class FederationContext:
     prebuilds: Prebuilds
     launches: Launches
     ended_launches: EndedLaunches
+    history: History
+    status: StatusBoard
     metrics: FederationMetrics
     health_checks: HealthChecks
     tasks: BackgroundTasks
@@ -181,13 +194,19 @@ def _wire(
     limits = make_limits(
         settings, repositories=repositories, redis=shared.redis, registry=registry, clock=clock
     )
+    joining_key, replays = find_key(settings), ReplayGuard()
+
+    def heard(report: Report, now: float) -> None:
+        replays.note(report, now=now)
+        hear_report(report, limits.sessions, decisions, now=now)
+
     reports = Reports(
         store=shared.store,
         session_seconds=settings.estimates.session_seconds,
         tell_others=shared.last_reports.publish,
         on_change=lambda member: fleet.changed(member),
         on_load_change=lambda member: fleet.load_changed(member),
-        on_report=lambda report, now: hear_report(report, limits.sessions, decisions, now=now),
+        on_report=heard,
     )
     arrivals = Arrivals()
     decisions = Decisions(
@@ -297,8 +316,32 @@ def _wire(
         clock=clock,
         tracing=tracing,
     )
+    history = make_history(
+        shared.redis,
+        conditions=Conditions(
+            roster=roster,
+            monitor=monitor,
+            reports=reports,
+            drain_word=lambda member: drain_word(steering.current.orders(member).drain),
+        ),
+        distrusts_itself=lambda: monitor.suspicion().is_confirmed,
+        clock=clock,
+    )
+    gathering = Gathering(
+        roster=roster,
+        monitor=monitor,
+        reports=reports,
+        fleet=fleet,
+        history=history,
+        mode=settings.launch.mode,
+        is_redis_away=lambda: shared.redis is not None and shared.redis.is_open,
+    )
     ended_launches = EndedLaunches(
-        log=launch_events, tells_redirects=settings.launch_events.redirects, clock=clock
+        log=launch_events,
+        tells_redirects=settings.launch_events.redirects,
+        clock=clock,
+        on_end=history.launch_ended,
+        on_redirect=history.redirected,
     )
     shared.bus.subscribe(Topic.REPORT, lambda body: reports.hear(body, now=clock()))
     shared.bus.subscribe(Topic.DECISION, lambda body: decisions.hear(body, now=clock()))
@@ -315,10 +358,26 @@ def _wire(
         applying=Applying(
             steering=steering,
             configured=tuple(roster),
-            credential_of=no_credential,
+            credential_of=joining_key.credential,
             roster=roster,
             policy=limits.live_policy,
             tasks=tasks,
+        ),
+        joining=make_joining(
+            settings,
+            key=joining_key,
+            replays=replays,
+            client=clients.prober,
+            repositories=repositories,
+            resolver=resolver,
+            placing=placing,
+            streams=streams,
+            reports=reports,
+            roster=roster,
+            steering=steering,
+            redis=shared.redis,
+            tasks=tasks,
+            clock=clock,
         ),
         member_watch=MemberWatch(
             roster=roster, monitor=monitor, fleet=fleet, settings=settings.health
@@ -338,6 +397,8 @@ def _wire(
             on_end=ended_launches.ended,
         ),
         ended_launches=ended_launches,
+        history=history,
+        status=StatusBoard(gather=lambda now: gathering.report(now=now), clock=clock),
         metrics=metrics,
         health_checks=make_own_checks(roster=roster, monitor=monitor, tasks=tasks),
         tasks=tasks,

@@ -1,4 +1,4 @@
-"""Tells the launch event log how each launch of this replica ended, once.
+"""Tells the launch event log, and the history, how each launch of this replica ended, once.
 
 A launch ends with its final event at the replica that runs it (`launches.py`), or is given
 up there because nobody watches it any more; whoever comes back after that begins it again.
@@ -22,14 +22,23 @@ class EndedLaunches:
     """Makes lines of launches."""
 
     def __init__(
-        self, *, log: LaunchEventLog, tells_redirects: bool, clock: Callable[[], float]
+        self,
+        *,
+        log: LaunchEventLog,
+        tells_redirects: bool,
+        clock: Callable[[], float],
+        on_end: Callable[[Launch], None] = lambda _launch: None,
+        on_redirect: Callable[[str], None] = lambda _member: None,
     ) -> None:
+        self._on_end = on_end
+        self._on_redirect = on_redirect
         self._log = log
         self._tells_redirects = tells_redirects
         self._clock = clock
 
     def ended(self, launch: Launch) -> None:
         """The launch came to its final event, or was given up."""
+        self._on_end(launch)
         if not self._log.is_kept or launch.request.is_build_only:
             return
         state = launch.state
@@ -45,7 +54,10 @@ class EndedLaunches:
 
     def redirected(self, request: LaunchRequest, *, resolved_ref: str, member: str) -> None:
         """The visitor was sent to `member`, who knows how it ends."""
-        if self._tells_redirects and not request.is_build_only:
+        if request.is_build_only:
+            return
+        self._on_redirect(member)
+        if self._tells_redirects:
             self._note(request, resolved_ref=resolved_ref, member=member, attempts=1)
 
     def not_redirected(

@@ -16,6 +16,7 @@ from binder_federation.config.pages import PageSettings
 from binder_federation.federation.pages.assets import load_assets
 from binder_federation.federation.pages.environment import make_environment
 from binder_federation.federation.pages.render import LaunchDescription, Pages
+from binder_federation.federation.status.sample import sample_report
 
 SAMPLE_URL = "http://binder.example"
 
@@ -55,6 +56,7 @@ def check(pages: Pages) -> None:
         "home.html": lambda: pages.home(SAMPLE_URL),
         "about.html": pages.about,
         "loading.html": lambda: pages.show_launch("gh/owner/name/HEAD", sample, SAMPLE_URL),
+        "status.html": lambda: pages.status(sample_report()),
         "error.html": lambda: pages.error(InvalidSpec("A sample.")),
     }
     for name, render in samples.items():

@@ -16,6 +16,8 @@ from jinja2 import Environment
 from binder_federation.config.pages import PageSettings
 from binder_federation.federation.pages.assets import Assets, load_assets
 from binder_federation.federation.pages.environment import make_environment
+from binder_federation.federation.status import words
+from binder_federation.federation.status.report import StatusReport
 from binder_federation.runtime.errors import ServiceError
 
 STATES = ("building", "launching", "ready", "failed")
@@ -134,6 +136,10 @@ class Pages:
     def about(self) -> str:
         """What this is."""
         return self._render("about.html")
+
+    def status(self, report: StatusReport) -> str:
+        """How the members are, and were."""
+        return self._render("status.html", report=report, words=words)
 
     def _render(self, template: str, **values: Any) -> str:
         ours = {
