@@ -22,6 +22,7 @@ from binder_federation.federation.handlers.public_url import PROXIES
 from binder_federation.federation.handlers.redirect import member_origins
 from binder_federation.federation.handlers.refusing import refuse_banned_networks
 from binder_federation.federation.handlers.status import add_status_routes
+from binder_federation.federation.handlers.steering.routes import add_steering_routes
 from binder_federation.federation.history.history import TURN_SECONDS
 from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.prebuilds.records import WRITE_EVERY_SECONDS
@@ -113,6 +114,7 @@ def _add_api_routes(app: web.Application) -> None:
     app.router.add_post("/api/members/{name}/report", members.take_report)
     add_joining_routes(app)
     app.router.add_get(ANY_EXPLANATION, explain.explain)
+    add_steering_routes(app)
     app.router.add_post("/api/builds", prebuild.begin)
     app.router.add_get("/api/builds/{id}", prebuild.tell)
     app.router.add_get("/api/repoproviders", service.repo_providers)

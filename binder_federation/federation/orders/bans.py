@@ -19,7 +19,7 @@ WIDEST = {4: 8, 6: 16}
 NOBODYS = (
     "qz7x-nobody/w4k-nothing-0j",
     "10.5281/zenodo.98765432101",
-    "https%3A%2F%2Fqz7x.test%2Fw",
+    "https://qz7x.test/w4k",
 )
 MOST_PATTERN = 1000
 

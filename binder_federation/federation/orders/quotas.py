@@ -14,12 +14,18 @@ def check_window(begins_at: float | None, ends_at: float | None, now: float) -> 
         raise InvalidOrder("This quota would end before it begins.")
 
 
-def set_quota(document: SteeringDocument, order: QuotaOrder) -> SteeringDocument:
-    """The document with this quota, instead of one of the same pattern, scope and beginning."""
+def find_same_quota(document: SteeringDocument, order: QuotaOrder) -> str:
+    """The id of the quota of the same pattern, scope and beginning; empty if there is none."""
     for quota in document.quotas.values():
         if _what(quota) == _what(order):
-            order = order.model_copy(update={"id": quota.id})
-    return document.with_quota(order)
+            return quota.id
+    return ""
+
+
+def set_quota(document: SteeringDocument, order: QuotaOrder) -> SteeringDocument:
+    """The document with this quota, instead of one of the same pattern, scope and beginning."""
+    same = find_same_quota(document, order)
+    return document.with_quota(order.model_copy(update={"id": same or order.id}))
 
 
 def end_quota(document: SteeringDocument, quota_id: str) -> SteeringDocument:
