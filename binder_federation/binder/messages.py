@@ -9,7 +9,7 @@ import hashlib
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 PROTOCOL_VERSION = 1
 
@@ -136,9 +136,23 @@ class Report(_Message):
     """The bans that the agent has; None from one that knows of none."""
 
 
+class CredentialRecord(_Message):
+    """A member's next credential. The agent keeps it before it signs with it, and goes on taking
+    build tokens that are signed with the one of before for some minutes."""
+
+    generation: Annotated[int, Field(ge=1)]
+    secret: SecretStr
+
+    def to_body(self) -> dict[str, object]:
+        """For the answer, and only there: in clear."""
+        return {"generation": self.generation, "secret": self.secret.get_secret_value()}
+
+
 class ReportReply(_Message):
     """The federation's answer to a report."""
 
     send_whole_inventory: bool = False
     policy: MemberPolicy | None = None
     """The federation's bans, when the report's digest is another one."""
+    credential: CredentialRecord | None = None
+    """The member's next credential, told only in answer to a signed report."""

@@ -9,6 +9,7 @@ the retry: a report that fails is followed by the next one.
 import asyncio
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -24,6 +25,7 @@ from binder_federation.binder.messages import (
     ReportReply,
     WarmRecord,
 )
+from binder_federation.binder.report_tokens import sign_report
 from binder_federation.cluster_agent.core.inventory import find_changes
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.membership.identity import Identity
@@ -119,6 +121,9 @@ class Reporter:
             return
         if reply.policy is not None:
             self._policy.take(reply.policy)
+        if reply.credential is not None:
+            given = reply.credential
+            await self._renew(given.secret.get_secret_value(), given.generation)
         if not reply.send_whole_inventory:
             self._accepted = images
             return
@@ -148,14 +153,13 @@ class Reporter:
 
     async def _post(self, report: Report) -> ReportReply | None:
         url = f"{self._identity.federation_url}/api/members/{self._identity.name}/report"
-        keys = self._identity.signing_keys
-        key = keys[self._turn % len(keys)]
+        body = report.model_dump_json().encode()
         try:
             response = await self._client.post(
                 url,
-                content=report.model_dump_json(),
+                content=body,
                 headers={
-                    "Authorization": f"Bearer {key.credential}",
+                    "Authorization": f"Bearer {self._sign(report, body)}",
                     "Content-Type": "application/json",
                 },
                 timeout=TIMEOUT_SECONDS,
@@ -176,6 +180,19 @@ class Reporter:
             self._note("")
             return reply
         return None
+
+    def _sign(self, report: Report, body: bytes) -> str:
+        keys = self._identity.signing_keys
+        key = keys[self._turn % len(keys)]
+        return sign_report(
+            key.credential,
+            member=report.member,
+            session=report.session,
+            sequence=report.sequence,
+            body=body,
+            now=time.time(),
+            generation=key.generation,
+        )
 
     def _note(self, trouble: str) -> None:
         """Log a change of state, not every failure."""

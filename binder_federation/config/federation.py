@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from binder_federation.config.admin import AdminSettings
 from binder_federation.config.cors import CorsSettings
 from binder_federation.config.credentials import Credential
+from binder_federation.config.joining import JoiningSettings
 from binder_federation.config.launch_events import FederationLaunchEventSettings
 from binder_federation.config.limits import Cidr, ForwardedHeaders, TokenSettings
 from binder_federation.config.pages import PageSettings
@@ -248,6 +249,7 @@ class FederationSettings(BaseSettings):
     redis: RedisSettings | None = None
     """Needed for more than one replica."""
     steering: SteeringSettings = SteeringSettings()
+    joining: JoiningSettings = JoiningSettings()
     pages: PageSettings = PageSettings()
     example: str | None = None
     """A launch path (`v2/…`) that the home page offers as an example."""

@@ -155,16 +155,18 @@ def _everybody(
 
 def _as_member(joined: JoinedMember, now: float, credential_of: CredentialOf) -> Member:
     old: tuple[str, ...] = ()
+    credential = credential_of(joined.name, joined.generation)
     until = joined.old_generation_until
     if joined.generation > 1 and until is not None and now < until:
-        old = (credential_of(joined.name, joined.generation - 1),)
+        # It may not have the new one yet, and we sign with what it surely has.
+        credential, old = credential_of(joined.name, joined.generation - 1), (credential,)
     return Member(
         name=joined.name,
         url=joined.url,
         public_url=joined.public_url or joined.url,
         weight=joined.weight,
         is_draining=False,
-        credential=credential_of(joined.name, joined.generation),
+        credential=credential,
         old_credentials=old,
         generation=joined.generation,
         is_joining=joined.admitted_at is None,

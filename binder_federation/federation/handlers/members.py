@@ -10,6 +10,8 @@ from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.messages import Report
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.core.eligible import Refusal
+from binder_federation.federation.joining.joining import add_credential
+from binder_federation.federation.joining.signatures import authenticate_report, read_bearer
 from binder_federation.federation.redirector.active_hosts import active_hosts
 from binder_federation.federation.roster import Member
 from binder_federation.health.state import Health, MemberState
@@ -52,24 +54,24 @@ async def take_report(request: web.Request) -> web.Response:
     """`POST /api/members/{name}/report`: what an agent says about its own member."""
     context = request.app[CONTEXT]
     name = request.match_info["name"]
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not credential:
-        raise NotAuthorized(
-            "A report needs the member's credential.",
-            advice="Send it in the header Authorization: Bearer ….",
-        )
-    member = context.roster.authenticate(name, credential.strip())
-    report = _parse(await request.read())
+    now, body = context.clock(), await request.read()
+    member, claims = authenticate_report(
+        context.roster, name, read_bearer(request), body=body, now=now
+    )
+    report = _parse(body)
     if report.member != member.name:
         raise NotAuthorized(f"{member.name} may report about itself only.")
+    if claims is not None:
+        context.joining.replays.check(report, now=now)
     reply = await context.reports.accept(report, now=context.clock())
+    credential = context.joining.after_report(member, claims, report)
     context.metrics.reports.labels(member.name).inc()
     if not context.monitor.health(member.name).state.is_well:
         context.monitor.probe_soon(member.name)  # it lives: do not wait for the next turn
     policy = context.limits.policy.for_members
     if report.policy_digest is not None and report.policy_digest != policy.digest:
         reply = reply.model_copy(update={"policy": policy})
-    return json_ok(reply.model_dump(exclude_none=True))
+    return json_ok(add_credential(reply, credential))
 
 
 def _parse(body: bytes) -> Report:

@@ -124,6 +124,10 @@ class Keys:
         """A replica does this part of some work; the others need not."""
         return f"{self._root}claim:{work}"
 
+    def checks(self, member: str) -> str:
+        """The checklist of a member that joins."""
+        return f"{self._root}checks:{member}"
+
     def launches_of(self, address: str) -> str:
         """How many launches an address has begun in its present window."""
         return f"{self._root}rate:{address}"
