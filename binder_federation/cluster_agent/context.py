@@ -23,6 +23,7 @@ from binder_federation.cluster_agent.core.quotas import Quota, most_used
 from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.encoded_events import EncodedEvents
 from binder_federation.cluster_agent.ended_launches import EndedLaunches
+from binder_federation.cluster_agent.gauges import AgentGauges
 from binder_federation.cluster_agent.hooks import Hook, load_hook
 from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
 from binder_federation.cluster_agent.inventory import Inventory
@@ -42,6 +43,7 @@ from binder_federation.cluster_agent.warm.pool import WarmPool
 from binder_federation.cluster_agent.warm.wiring import make_pool
 from binder_federation.config.agent import AgentSettings
 from binder_federation.health.checks import HealthChecks
+from binder_federation.runtime.process_metrics import ProcessMetrics
 from binder_federation.runtime.scrubbing import find_secrets
 from binder_federation.runtime.tasks import BackgroundTasks
 from binder_federation.runtime.tls import known_authorities
@@ -167,6 +169,7 @@ def _wire(
         client=hub_client,
         hub=stack.hub,
         policy=RetryPolicy(settings.launch.retries, settings.launch.retry_first_seconds),
+        on_failure=metrics.count_hub_failure,
     )
     sessions = Sessions(hub=hub, quota=_quota(settings, stack), patterns=settings.patterns)
     removals = Removals(
@@ -231,6 +234,17 @@ def _wire(
             clock=time.time,
         ),
     )
+    metrics.registry.register(
+        AgentGauges(
+            stack=settings.stack,
+            state_dir=settings.state_dir,
+            load=lambda: _load(settings, sessions, builds, can_build=stack.room.can_build),
+            is_draining=lambda: draining.current is not None,
+            tasks=tasks,
+        )
+    )
+    lag = ProcessMetrics(metrics.registry, prefix="binderfed_agent").watch_lag()
+    tasks.start(lag, name="event-loop-lag")
     policy = HeldPolicy(providers=providers)
     health_checks = make_checks(
         stack=stack,

@@ -7,7 +7,7 @@ what it says in its own words goes to the log, not to visitors.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,14 +64,27 @@ class RetryPolicy:
     first_seconds: float
 
 
+OnFailure = Callable[[int | None], None]
+"""Told of a request's status that is a failure; None when there was no answer."""
+REFUSALS = (401, 403, 429)
+"""Others in the 400s are answers that we count on: the server is there already, or gone."""
+
 NO_RETRY = RetryPolicy(retries=0, first_seconds=1.0)
 
 
 class HubApi:
     """A client of one hub. `hub` is asked for its addresses each time: it may move."""
 
-    def __init__(self, *, client: httpx.AsyncClient, hub: Hub, policy: RetryPolicy) -> None:
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient,
+        hub: Hub,
+        policy: RetryPolicy,
+        on_failure: OnFailure = lambda _status: None,
+    ) -> None:
         self._client = client
+        self._on_failure = on_failure
         self._hub = hub
         self._policy = policy
 
@@ -114,6 +127,7 @@ class HubApi:
                     for message in parser.feed(chunk):
                         yield HubProgress.model_validate_json(message.data)
         except (httpx.HTTPError, ValueError) as error:
+            self._on_failure(None)
             raise HubUnavailable("The hub's account of the start broke off.") from error
 
     async def user(self, name: str, *, deadline: float) -> HubUser | None:
@@ -252,7 +266,10 @@ class HubApi:
         try:
             response = await self._client.request(method, url, timeout=REQUEST_SECONDS, **kwargs)
         except httpx.HTTPError as error:
+            self._on_failure(None)
             raise HubUnavailable("The hub of this member does not answer.") from error
+        if response.status_code >= 500 or response.status_code in REFUSALS:
+            self._on_failure(response.status_code)
         if response.status_code >= 500:
             raise HubUnavailable(
                 f"The hub of this member answered with status {response.status_code}."

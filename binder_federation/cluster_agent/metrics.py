@@ -32,7 +32,6 @@ class AgentMetrics:
         )
         self.builds_in_flight = self._gauge("builds_in_flight", "Builds that hold a slot")
         self.launches_in_flight = self._gauge("launches_in_flight", "Event streams of launches")
-        self.sessions = self._gauge("sessions", "Sessions by state", "state")
         self.images = self._gauge("images", "Images held")
         self.report_failures = self._counter(
             "report_failures_total", "Reports that the federation did not take", "reason"
@@ -40,6 +39,16 @@ class AgentMetrics:
         self.removals = self._counter(
             "hub_removals_total", "Users removed from the hub, by how it ended", "outcome"
         )
+
+        self._hub_failures = self._counter(
+            "hub_request_failures_total",
+            "Requests to the hub that it did not take, by reason: unreachable, 4xx or 5xx",
+            "reason",
+        )
+
+    def count_hub_failure(self, status: int | None) -> None:
+        """The hub answered a request with `status`, or (None) not at all."""
+        self._hub_failures.labels("unreachable" if status is None else f"{status // 100}xx").inc()
 
     def estimates(self) -> EstimateRecord:
         """What a server's start and a build take here, from experience."""

@@ -33,12 +33,7 @@ async def versions(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`, for Prometheus."""
-    context = request.app[CONTEXT]
-    usage = context.sessions.usage()
-    context.metrics.sessions.labels("running").set(usage.running)
-    context.metrics.sessions.labels("pending").set(usage.pending)
-    context.metrics.sessions.labels("warm").set(usage.warm)
-    body = generate_latest(context.metrics.registry)
+    body = generate_latest(request.app[CONTEXT].metrics.registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
