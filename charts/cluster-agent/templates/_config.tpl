@@ -36,6 +36,12 @@ state_dir: /var/lib/binder/agent
 stack: kubernetes
 isolation:
   network_policies: {{ .Values.networkPolicies.enabled }}
+{{- if .Values.join.url }}
+join:
+  url: {{ trimSuffix "/" .Values.join.url | quote }}
+  agent_url: {{ include "agent.url" . | quote }}
+  secret: {{ include "agent.membership" . }}
+{{- end }}
 kubernetes:
   namespace: {{ .Release.Namespace }}
   may_read_nodes: {{ .Values.rbac.nodes }}
@@ -82,6 +88,8 @@ kubernetes:
     "local" "this chart is for the stack kubernetes"
     "docker" "this chart is for the stack kubernetes"
     "credential" "use secrets.credential or secrets.existingSecret"
+    "old_credentials" "use secrets.oldCredentials or secrets.existingSecret"
+    "join" "use join"
     "registry.password" "use secrets.registryPassword or secrets.existingSecret"
     "providers.github.token" "use secrets.githubToken or secrets.existingSecret"
     "providers.github.client_secret" "use secrets.githubClientSecret or secrets.existingSecret"
@@ -117,8 +125,9 @@ kubernetes:
 {{- if and (not $isManaged) (not $hub.api_url) -}}
   {{- fail "config.kubernetes.hub.api_url is missing: the external hub's API, as the agent reaches it." -}}
 {{- end -}}
-{{- if not (or .Values.secrets.existingSecret .Values.secrets.credential) -}}
-  {{- fail "secrets.credential is missing: the text shared with the federation (or name secrets.existingSecret)." -}}
+{{- include "agent.refuseJoin" . -}}
+{{- if not (or .Values.join.url .Values.secrets.existingSecret .Values.secrets.credential) -}}
+  {{- fail "secrets.credential is missing: the text shared with the federation (or name secrets.existingSecret, or set join.url and join.token)." -}}
 {{- end -}}
 {{- /* Not in the schema: its errors show the value. */ -}}
 {{- if and .Values.secrets.credential (lt (len .Values.secrets.credential) 16) -}}
@@ -133,4 +142,47 @@ kubernetes:
 {{- if and (eq .Values.builder.kind "buildkit") (not .Values.builder.buildkitAddress) -}}
   {{- fail "builder.buildkitAddress is missing: tcp://host:port of the BuildKit." -}}
 {{- end -}}
+{{- end }}
+
+{{/* Joining by an invitation. */}}
+{{- define "agent.refuseJoin" -}}
+{{- if .Values.join.url -}}
+  {{- if not (regexMatch "^https?://[^/]+" .Values.join.url) -}}
+    {{- fail "join.url begins with https:// (or http://): the federation's address." -}}
+  {{- end -}}
+  {{- if or .Values.secrets.credential .Values.secrets.oldCredentials -}}
+    {{- fail "secrets.credential is not for join: the invitation brings one. Take one of them out." -}}
+  {{- end -}}
+  {{- if hasKey .Values.config "federation_url" -}}
+    {{- fail "config.federation_url follows from join.url: take it out." -}}
+  {{- end -}}
+  {{- if not (include "agent.url" .) -}}
+    {{- fail "join.agentUrl is missing: where the federation reaches the agent (or set ingress.enabled and ingress.api.host)." -}}
+  {{- end -}}
+  {{- if gt (int .Values.replicas) 1 -}}
+    {{- fail "replicas: a membership belongs to one agent. Leave it at 1 with join." -}}
+  {{- end -}}
+  {{- if and .Release.IsInstall (not (or .Values.join.token .Values.join.existingSecret .Values.secrets.existingSecret)) -}}
+    {{- fail "join.token is missing: the invitation of the federation's operator (or name join.existingSecret)." -}}
+  {{- end -}}
+{{- else if or .Values.join.token .Values.join.existingSecret .Values.join.agentUrl -}}
+  {{- fail "join.url is missing: the federation's address." -}}
+{{- end -}}
+{{- if and .Values.join.token (not (regexMatch "^bfi_[A-Za-z0-9-]+\\.[A-Za-z0-9_-]{16,}$" .Values.join.token)) -}}
+  {{- fail "join.token is no invitation's token: it begins with bfi_ and has a dot in it; copy all of it." -}}
+{{- end -}}
+{{- end }}
+
+{{/* Where the federation reaches the agent; "" when that is not known. */}}
+{{- define "agent.url" -}}
+{{- if .Values.join.agentUrl -}}
+{{- trimSuffix "/" .Values.join.agentUrl -}}
+{{- else if and .Values.ingress.enabled .Values.ingress.api.host -}}
+{{- printf "%s://%s" (ternary "https" "http" (ne .Values.ingress.api.tlsSecret "")) .Values.ingress.api.host -}}
+{{- end -}}
+{{- end }}
+
+{{/* The Secret that keeps the membership. */}}
+{{- define "agent.membership" -}}
+{{- printf "%s-membership" (include "agent.fullname" .) -}}
 {{- end }}

@@ -10,17 +10,23 @@ httpGet:
 {{- define "agent.environment" -}}
 {{- $secret := include "agent.secret" . -}}
 {{- $variables := dict
-    "credential" "BINDERFED_AGENT_CREDENTIAL"
     "registry-password" "BINDERFED_AGENT_REGISTRY__PASSWORD"
     "hub-api-token" "BINDERFED_AGENT_KUBERNETES__HUB__API_TOKEN"
     "github-token" "BINDERFED_AGENT_PROVIDERS__GITHUB__TOKEN"
     "github-client-secret" "BINDERFED_AGENT_PROVIDERS__GITHUB__CLIENT_SECRET"
 -}}
+{{- if .Values.join.url -}}
+{{- $_ := set $variables "join-token" "BINDERFED_AGENT_JOIN__TOKEN" -}}
+{{- else -}}
+{{- $_ := set $variables "credential" "BINDERFED_AGENT_CREDENTIAL" -}}
+{{- $_ := set $variables "old-credentials" "BINDERFED_AGENT_OLD_CREDENTIALS" -}}
+{{- end -}}
+{{- $join := default $secret .Values.join.existingSecret -}}
 {{- range $key, $variable := $variables -}}
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ ternary $join $secret (eq $key "join-token") }}
       key: {{ $key }}
       optional: {{ ne $key "credential" }}
 {{ end -}}

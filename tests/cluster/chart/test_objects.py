@@ -8,7 +8,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.start_checks import (
     HUB_RIGHTS,
     NEEDED_RIGHTS,
 )
-from tests.support.helm import Json, Rendered, render, with_values
+from tests.support.helm import ABSENT, HelmRefused, Json, Rendered, render, with_values
 
 EXTERNAL = {
     "config.kubernetes.hub": {
@@ -225,3 +225,70 @@ def test_every_object_says_whose_it_is() -> None:
         labels = each["metadata"]["labels"]
         assert labels["app.kubernetes.io/name"] == "binderfed", each["kind"]
         assert labels["binder-federation.org/member"] == "uni-a", each["kind"]
+
+
+JOIN = {
+    "secrets.credential": ABSENT,
+    "config.federation_url": ABSENT,
+    "join": {
+        "url": "https://binder.example.org",
+        "token": "bfi_abc.0123456789abcdef0123",
+        "agentUrl": "https://agent.uni-a.example",
+    },
+}
+
+
+def test_one_that_joins_may_read_and_replace_its_membership_alone() -> None:
+    rendered = render(with_values(JOIN))
+
+    kept = rendered.one("Secret", "membership")
+    assert "data" not in kept, "an upgrade would write over what the agent keeps there"
+    assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    (rule,) = [each for each in rendered.one("Role")["rules"] if "resourceNames" in each]
+    assert rule["resourceNames"] == [kept["metadata"]["name"]]
+    assert (rule["resources"], rule["verbs"]) == (["secrets"], ["get", "update"])
+    assert rendered.agent_yaml()["join"] == {
+        "url": "https://binder.example.org",
+        "agent_url": "https://agent.uni-a.example",
+        "secret": kept["metadata"]["name"],
+    }
+
+
+def test_the_invitation_comes_from_a_secret() -> None:
+    rendered = render(with_values({**JOIN, "join.existingSecret": "invited"}))
+
+    variables = {
+        each["name"]: each["valueFrom"]["secretKeyRef"]
+        for each in pod_of(rendered)["containers"][0]["env"]
+    }
+    token = variables["BINDERFED_AGENT_JOIN__TOKEN"]
+    assert (token["name"], token["key"]) == ("invited", "join-token")
+    assert token["optional"], "it may be taken away once it was used"
+    assert "BINDERFED_AGENT_CREDENTIAL" not in variables
+    assert "bfi_" not in rendered.one("ConfigMap")["data"]["agent.yaml"]
+
+
+def test_nothing_is_kept_for_a_member_with_a_credential() -> None:
+    rendered = render(with_values({"secrets.oldCredentials": ["the-credential-of-before"]}))
+
+    assert not any("resourceNames" in rule for rule in rendered.one("Role")["rules"])
+    assert "old-credentials" in rendered.one("Secret")["data"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"join.token": ABSENT}, "join.token is missing"),
+        ({"join.token": "0123456789abcdef"}, "join.token is no invitation's token"),
+        ({"join.agentUrl": ABSENT}, "join.agentUrl is missing"),
+        ({"join.url": ABSENT}, "join.url is missing"),
+        ({"secrets.credential": "a-long-random-text"}, "secrets.credential is not for join"),
+        ({"config.federation_url": "https://binder.example.org"}, "follows from join.url"),
+        ({"config.join": {"url": "https://binder.example.org"}}, "config.join is not for here"),
+    ],
+)
+def test_contradictions_about_joining_are_refused(changes: Json, sentence: str) -> None:
+    with pytest.raises(HelmRefused) as refused:
+        render(with_values(changes, with_values(JOIN)))
+
+    assert sentence in str(refused.value)

@@ -47,6 +47,7 @@ def test_the_agent_understands_what_it_is_given(
     settings = read(render(with_values(REGISTRY)), tmp_path, monkeypatch)
 
     assert settings.stack == "kubernetes"
+    assert settings.credential is not None
     assert settings.credential.get_secret_value() == CREDENTIAL
     assert (settings.host, settings.port) == ("0.0.0.0", 8585)
     assert settings.kubernetes.hub.public_url == "https://hub.uni-a.example"
