@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from binder_federation.binder.events import Phase
+from binder_federation.binder.messages import LoadRecord, Report
 from binder_federation.federation.steering.audit import Actor
 from binder_federation.federation.steering.document import (
     BanOrder,
@@ -21,7 +22,7 @@ from binder_federation.federation.steering.document import (
 )
 from binder_federation.federation.steering.store import SteeringUnavailable
 from tests.support.eventually import eventually
-from tests.support.fake_member import FakeMember
+from tests.support.fake_member import CREDENTIAL, FakeMember
 from tests.support.federation_server import FederationServer, running_federation
 from tests.support.redis_fixtures import fresh
 from tests.support.redis_servers import RedisServer
@@ -93,6 +94,45 @@ async def test_orders_hold_on_all_replicas(pair: Pair) -> None:
         await eventually_refused(server)
     assert await state(two, "beta") == "up"
     assert [entry.action for entry in await one.context.steering.audit(5)] == ["ban", "drain"]
+
+
+async def test_a_ban_is_in_the_answer_to_a_members_next_report(pair: Pair) -> None:
+    """So it is at every member as soon as that has reported, to whichever replica."""
+    one, two = pair
+    await ban(one)
+    await eventually_refused(two)
+    report = Report(
+        member="alpha",
+        session="s",
+        sequence=1,
+        load=LoadRecord(capacity=5),
+        inventory="whole",
+        policy_digest="",
+    )
+    answer = await two.client.post(
+        "/api/members/alpha/report",
+        content=report.model_dump_json(),
+        headers={"Authorization": f"Bearer {CREDENTIAL}"},
+    )
+    assert answer.status_code == 200, answer.text
+    [banned] = answer.json()["policy"]["banned_specs"]
+    assert (banned["pattern"], banned["message"]) == ("gh/owner/.*", "Not this one.")
+
+
+async def test_a_revoked_member_is_told_so(pair: Pair) -> None:
+    one, _ = pair
+    await one.context.steering.change(
+        lambda document: document.with_orders("alpha", revoked=word()),
+        actor=OPS,
+        action="revoke",
+        subject="alpha",
+    )
+    for credential, code in ((CREDENTIAL, "member_revoked"), ("a-guessed-one-of-16", None)):
+        answer = await one.client.post(
+            "/api/members/alpha/report", headers={"Authorization": f"Bearer {credential}"}
+        )
+        assert answer.status_code == 403, answer.text
+        assert (answer.json()["code"] == "member_revoked") is (code is not None)
 
 
 async def test_changes_of_two_replicas_at_once_both_hold(pair: Pair) -> None:
@@ -246,7 +286,7 @@ async def test_a_member_comes_is_admitted_and_goes(alpha: FakeMember, beta: Fake
         await change("revoke", steering.current.with_orders("beta", revoked=word()))
         assert await state(server, "beta") == "none"
         metrics = (await server.client.get("/metrics")).text
-        assert 'binderfed_member_state{member="beta"' not in metrics, "a dead member stays green"
+        assert 'member="beta"' not in metrics, "a dead member stays green"
         assert 'binderfed_member_state{member="alpha"' in metrics
         page = await server.client.get("/")
         assert joined.url not in page.headers["content-security-policy"]
