@@ -54,6 +54,17 @@ async def test_home(browser: Browser, tmp_path: Path, look: str) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
+async def test_status(browser: Browser, tmp_path: Path, look: str) -> None:
+    async with (
+        scripted_federation() as federation,
+        watched_page(browser, reduced_motion="reduce", **LOOKS[look]) as page,
+    ):
+        await page.goto(f"{federation.url}/status")
+        await expect(page.locator("#headline")).to_contain_text("1 of 3 members takes launches")
+        await check(page, f"status-{look}", tmp_path)
+
+
+@pytest.mark.parametrize("look", LOOKS)
 async def test_loading(browser: Browser, tmp_path: Path, look: str) -> None:
     async with (
         scripted_federation() as federation,

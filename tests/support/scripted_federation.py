@@ -6,7 +6,8 @@ connections and refusals. `/user/…` stands for the server that a launch ends a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,12 @@ from binder_federation.config.pages import PageSettings
 from binder_federation.config.providers import ProviderSettings
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.handlers.pages import add_page_routes
+from binder_federation.federation.handlers.status import add_status_routes
 from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.previews.document import make_document
+from binder_federation.federation.status.board import StatusBoard
+from binder_federation.federation.status.report import StatusReport
+from binder_federation.federation.status.sample import sample_report
 from binder_federation.runtime.web import edge_middleware
 
 DEADLINE_SECONDS = 10.0
@@ -90,6 +95,8 @@ class ScriptedFederation:
     def __init__(self) -> None:
         self.url = ""
         self.members: list[dict[str, Any]] = list(MEMBERS)
+        self.report: Callable[[float], StatusReport] = sample_report
+        """What the status page tells; a test may change it."""
         self._launches: dict[str, ScriptedLaunch] = {}
         self._begun: asyncio.Queue[ScriptedLaunch] = asyncio.Queue()
         self._refusals: list[int] = []
@@ -135,6 +142,10 @@ class ScriptedFederation:
             example=example,
         )
         add_page_routes(app, pages=pages, sign=lambda _raw_path, _request: self.token)
+        board = StatusBoard(gather=lambda now: self.report(now), clock=time.time)
+        add_status_routes(
+            app, board, site_name=pages.settings.site_name, public_url=None, has_page=True
+        )
         app.router.add_get("/build/{path:.*}", self._build)
         app.router.add_get("/preview/{path:.*}", self._preview)
         app.router.add_get("/api/members", self._list_members)

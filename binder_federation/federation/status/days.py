@@ -88,7 +88,8 @@ def _level(
     end = begin + DAY_SECONDS
     out = seconds_within(incidents, begin, end, now=now)
     if out:
-        return "bad" if out >= MUCH_SECONDS else "fair"
+        goes_on = end > now and any(episode.is_open for episode in incidents)
+        return "bad" if goes_on or out >= MUCH_SECONDS else "fair"
     if seconds_within(maintenance, begin, end, now=now):
         return "paused"
     return "none" if end <= tracked_since else "good"

@@ -123,7 +123,8 @@ class StatusReport:
             return "unknown"
         if taking == 0:
             return "bad"
-        return "good" if all(member.state == "up" for member in counted) and taking else "fair"
+        is_all_well = all(each.state == "up" and each.takes_launches for each in counted)
+        return "good" if is_all_well else "fair"
 
     @property
     def headline(self) -> str:

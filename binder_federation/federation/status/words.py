@@ -112,6 +112,14 @@ def episode_title(episode: Episode, *, now: float) -> str:
 
 def episode_details(episode: Episode, *, now: float) -> str:
     """The reason, how often it came back, and when it is to end."""
+    why = episode_why(episode)
+    if not episode.is_open or episode.until is None:
+        return why
+    return f"{why} Planned until {clock_time(episode.until, now=now)}.".strip()
+
+
+def episode_why(episode: Episode) -> str:
+    """The reason, and how often it came back."""
     if episode.kind is EpisodeKind.MAINTENANCE:
         why = episode.reason
     else:
@@ -119,6 +127,4 @@ def episode_details(episode: Episode, *, now: float) -> str:
     parts = [why[:1].upper() + why[1:]] if why else []
     if episode.times > 1:
         parts.append(f"It happened {episode.times} times in a row")
-    if episode.is_open and episode.until is not None:
-        parts.append(f"Planned until {clock_time(episode.until, now=now)}")
     return " ".join(f"{part.rstrip('.')}." for part in parts)

@@ -4,8 +4,8 @@
  * that is the same costs nothing (304, which the browser's own cache answers).
  */
 
-const EVERY_MS = 5_000;
-const LONGEST_MS = 60_000;
+import { pauseMs } from "./poll-pause.js";
+
 const TIMEOUT_MS = 8_000;
 
 const live = document.getElementById("live");
@@ -16,11 +16,6 @@ let told = readParts(live);
 let tag = "";
 let failures = 0;
 let timer = 0;
-
-/** Seconds of pause after so many failures in a row. */
-export function pauseMs(failed) {
-  return Math.min(LONGEST_MS, EVERY_MS * 2 ** failed);
-}
 
 function readParts(root) {
   return new Map([...root.querySelectorAll("[data-live]")].map((part) => [part.dataset.live, part.outerHTML]));
@@ -82,7 +77,7 @@ function showLocalTimes(root) {
     const at = new Date(time.dateTime);
     const isToday = at.toDateString() === today;
     time.title = time.dateTime;
-    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {
+    time.textContent = new Intl.DateTimeFormat("en-GB", {
       hour: "2-digit",
       minute: "2-digit",
       hourCycle: "h23",
@@ -97,10 +92,10 @@ function showFreshness(isStale) {
     freshness.textContent = `${freshness.dataset.last ?? "before"}; asking again, as there is no answer now`;
     return;
   }
-  freshness.dataset.last = new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
+  freshness.dataset.last = new Date().toLocaleTimeString("en-GB");
   freshness.textContent = freshness.dataset.last;
 }
 
 showLocalTimes(document.getElementById("main"));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-timer = setTimeout(refresh, EVERY_MS);
+timer = setTimeout(refresh, pauseMs(0));
