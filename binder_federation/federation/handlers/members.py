@@ -99,7 +99,16 @@ async def _describe(context: FederationContext, member: Member, now: float) -> d
         "images": await context.shared.store.image_count(member.name),
         "checks": _checks(context, member, now),
         "incompatibility": context.reports.incompatibility(member.name) or None,
+        "joining": await _joining(context, member),
     }
+
+
+async def _joining(context: FederationContext, member: Member) -> dict[str, Any] | None:
+    """The checklist of a member that has still to be admitted."""
+    if not member.is_joining:
+        return None
+    checks = await context.joining.admissions.tell(member)
+    return checks.model_dump(mode="json", exclude_none=True)
 
 
 def _checks(context: FederationContext, member: Member, now: float) -> list[dict[str, Any]]:

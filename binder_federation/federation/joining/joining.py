@@ -27,7 +27,7 @@ from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
 
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 3.0
 """A report so soon after the leave may be from before it."""
 
 
@@ -74,8 +74,8 @@ class Joining:
             edit,
             actor=Actor("invitation"),
             action="join",
-            subject=self._subject(request),
-            detail=f"{request.url} {request.stack} {request.version}".strip(),
+            subject=self._invited_name(request),
+            detail=f"{self._invitation_id(request)} at {request.url}, {request.stack}",
         )
         log.info("member_joined", member=joined[-1].name, url=request.url, stack=request.stack)
         return self._reply(joined[-1])
@@ -148,12 +148,16 @@ class Joining:
         self, document: SteeringDocument, request: JoinRequest, now: float
     ) -> JoinedMember | None:
         """The member that this same request made before: no further change is needed."""
-        invitation = document.invitations.get(self._subject(request))
+        invitation = document.invitations.get(self._invitation_id(request))
         if invitation is None or invitation.used_at is None:
             return None
         return exchange(document, request, configured=self._configured, now=now).member
 
-    def _subject(self, request: JoinRequest) -> str:
+    def _invited_name(self, request: JoinRequest) -> str:
+        invitation = self._steering.current.invitations.get(self._invitation_id(request))
+        return invitation.name if invitation else ""
+
+    def _invitation_id(self, request: JoinRequest) -> str:
         return split_token(request.token.get_secret_value())[0]
 
     def _reply(self, member: JoinedMember) -> JoinReply:
