@@ -68,6 +68,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     leave.set_defaults(run=_leave)
     look = commands.add_parser(
         "preflight",
+        aliases=["doctor"],
         help="what stands in the way of a membership",
         description="Shows what can be seen from here and what the federation says; uses nothing.",
     )

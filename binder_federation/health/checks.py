@@ -76,6 +76,10 @@ class HealthChecks:
                 self._made_at = self._clock()
             return self._answer
 
+    def expire(self) -> None:
+        """Something has changed: whoever asks next finds out anew."""
+        self._made_at = None
+
     def _is_fresh(self) -> bool:
         return self._made_at is not None and self._clock() - self._made_at < self._cache_seconds
 

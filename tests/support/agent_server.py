@@ -77,6 +77,7 @@ class AgentServer:
         until: Phase | None = None,
         query: str = "",
         claims: BuildClaims | None = None,
+        credential: str = CREDENTIAL,
         headers: dict[str, str] | None = None,
         begun: asyncio.Event | None = None,
         after: str = "",
@@ -86,7 +87,7 @@ class AgentServer:
         `begun` is set when the first event has come; `after` is the last event seen before.
         """
         claims = claims or BuildClaims(audience=path)
-        token = sign_build_token(CREDENTIAL, claims, now=time.time())
+        token = sign_build_token(credential, claims, now=time.time())
         sent = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
         if after:
             sent["Last-Event-ID"] = after
@@ -132,7 +133,7 @@ async def running_agent(
     await runner.setup()
     server: AgentServer | None = None
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", settings.get("port", 0))
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         limits = httpx.Limits(max_connections=None)
