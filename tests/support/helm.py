@@ -60,7 +60,8 @@ class Rendered:
         return self._settings("federation.yaml")
 
     def _settings(self, name: str) -> Json:
-        document: Json = yaml.safe_load(self.one("ConfigMap")["data"][name])
+        (text,) = [each["data"][name] for each in self.all("ConfigMap") if name in each["data"]]
+        document: Json = yaml.safe_load(text)
         return document
 
 

@@ -12,7 +12,8 @@ from binder_federation.config.agent import AgentSettings
 from binder_federation.config.federation import FederationSettings
 from binder_federation.config.load import load_settings
 from tests.support.chart_schema import AGENT, CHARTS, FEDERATION, Chart
-from tests.support.helm import Json, Rendered, lint, render
+from tests.support.custom_kinds import apis, is_custom, problems
+from tests.support.helm import Json, Rendered, lint, render, with_values
 from tests.support.helm_values import environment_of
 from tests.support.kubectl import call, kubectl
 
@@ -96,18 +97,44 @@ def test_the_agent_understands_them(
     assert settings.registry.credentials == expected[place]
 
 
+def watched(values: Json, chart: Chart) -> Json:
+    """With all that other projects' kinds are for."""
+    more: Json = {"serviceMonitor": {"enabled": True}}
+    if chart is FEDERATION:
+        route = {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["b.example"]}
+        more |= {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True},
+                 "httpRoute": route}  # fmt: skip
+    return with_values(more, values)
+
+
 @EACH
-async def test_the_cluster_takes_every_object(chart: Chart, file: Path, kubeconfig: str) -> None:
+@pytest.mark.parametrize("is_watched", [False, True], ids=["plain", "watched"])
+async def test_the_cluster_takes_every_object(
+    chart: Chart, file: Path, is_watched: bool, kubeconfig: str
+) -> None:
     version = call("kubectl", "get", "--raw", "/version")
     kube_version = version.partition('"gitVersion": "v')[2].partition('"')[0]
-    rendered = render(values_of(file), chart=chart, kube_version=kube_version)
+    values = watched(values_of(file), chart) if is_watched else values_of(file)
+    rendered = render(values, chart=chart, kube_version=kube_version)
+    objects = [{**each, "metadata": {**each["metadata"], "namespace": "default"}}
+               for each in rendered.objects]  # fmt: skip
 
     told = await kubectl(
         "apply", "--dry-run=server", "--validate=true", "--namespace=default", "--filename=-",
-        stdin=rendered.text.replace("namespace: binder\n", "namespace: default\n"),
+        stdin=yaml.safe_dump_all(objects),
     )  # fmt: skip
 
-    assert told.count("dry run") == len(rendered.objects)
+    assert told.count("dry run") == len(objects)
+
+
+@EACH
+def test_other_projects_kinds_take_every_object(chart: Chart, file: Path) -> None:
+    rendered = render(watched(values_of(file), chart), chart=chart, apis=apis())
+
+    found = [each for each in rendered.objects if is_custom(each)]
+    more = {"PrometheusRule", "HTTPRoute"} if chart is FEDERATION else set()
+    assert {each["kind"] for each in found} == {"ServiceMonitor"} | more
+    assert [problem for each in found for problem in problems(each)] == []
 
 
 def test_services_on_gke_name_what_gke_backends_has() -> None:
