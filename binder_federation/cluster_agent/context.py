@@ -253,6 +253,7 @@ def _wire(
         tasks=tasks,
         membership=membership.joiner.outcome if membership.joiner else None,
     )
+    membership.identity.on_change(health_checks.expire)
     return AgentContext(
         settings=settings,
         stack=stack,
