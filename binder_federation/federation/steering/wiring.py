@@ -49,7 +49,7 @@ class _Copy:
 
     def keep(self, document: SteeringDocument, _now: float) -> None:
         """Write it soon, unless it is what was written last."""
-        if document == self._newest or document.revision == 0:
+        if document is self._newest or document.revision == 0:
             return
         self._newest = document
         if not self._is_writing:
