@@ -62,7 +62,8 @@ async def page(request: web.Request) -> web.Response:
         "Content-Security-Policy": request.app[POLICY](),
         "ETag": etag,
     }
-    return web.Response(text=pages.status(shown.report), content_type="text/html", headers=headers)
+    html = request.app[BOARD].page(shown, pages.status)
+    return web.Response(text=html, content_type="text/html", headers=headers)
 
 
 def _answer(request: web.Request, body: bytes, content_type: str, *, etag: str) -> web.Response:

@@ -31,6 +31,8 @@ class Tallies:
         self._known: dict[Slot, Counter[Count]] = {}
         self._settled: set[Slot] = set()
         self._unsent: dict[Slot, Counter[Count]] = {}
+        self._totals: dict[Span, tuple[tuple[Slot, ...], Counter[Count]]] = {}
+        """Of the slots that do not change any more: there are many, and they are asked often."""
 
     def note(self, launch: EndedLaunch, *, now: float) -> None:
         """A launch of this replica ended."""
@@ -51,12 +53,23 @@ class Tallies:
     def sums(self, span: Span, *, now: float) -> Mapping[str, Sums]:
         """Launches of the span that ends now, by member."""
         slots = [(span.slot_seconds, number) for number in span.numbers(now)]
+        over = tuple(slot for slot in slots if slot in self._settled)
+        rest = [slot for slot in slots if slot not in self._settled]
+        young = (self._known.get(slot) for slot in rest)
+        ours = (self._unsent.get(slot) for slot in slots)
         return sums_by_member(
-            counts[slot]
-            for slot in slots
-            for counts in (self._known, self._unsent)
-            if slot in counts
+            each for each in (self._total(span, over), *young, *ours) if each is not None
         )
+
+    def _total(self, span: Span, slots: tuple[Slot, ...]) -> Counter[Count]:
+        cached = self._totals.get(span)
+        if cached is not None and cached[0] == slots:
+            return cached[1]
+        total: Counter[Count] = Counter()
+        for slot in slots:
+            total.update(self._known.get(slot, {}))
+        self._totals[span] = (slots, total)
+        return total
 
     async def _send(self) -> None:
         sending, self._unsent = self._unsent, {}
@@ -71,6 +84,7 @@ class Tallies:
             raise
         for slot, counts in sending.items():  # until they are read with all others'
             self._known.setdefault(slot, Counter()).update(counts)
+        self._settled -= sending.keys()  # what came late is read again
 
     async def _read(self, now: float) -> None:
         wanted = [

@@ -33,6 +33,7 @@ class StatusBoard:
         self._gather = gather
         self._clock = clock
         self._shown: Shown | None = None
+        self._page: tuple[Shown, str] | None = None
 
     def show(self) -> Shown:
         """The report, a second old at most."""
@@ -41,6 +42,12 @@ class StatusBoard:
         if shown is None or not 0 <= now - shown.report.at < KEPT_SECONDS:
             shown = self._shown = make_shown(self._gather(now))
         return shown
+
+    def page(self, shown: Shown, render: Callable[[StatusReport], str]) -> str:
+        """The report as a page, which is rendered once."""
+        if self._page is None or self._page[0] is not shown:
+            self._page = (shown, render(shown.report))
+        return self._page[1]
 
 
 def make_shown(report: StatusReport) -> Shown:

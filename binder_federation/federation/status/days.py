@@ -54,6 +54,8 @@ class Days:
 
 def days_of(record: MemberRecord | None, *, now: float) -> Days:
     """The days of a member."""
+    if record is not None and not record.episodes:
+        return _quiet_days(record.tracked_since, now=now)
     today = int(now // DAY_SECONDS)
     begin = (today - DAYS + 1) * DAY_SECONDS
     if record is None:
@@ -75,6 +77,14 @@ def days_of(record: MemberRecord | None, *, now: float) -> Days:
         well_share=1 - out_seconds / tracked if tracked > 0 else 1.0,
         known_days=DAYS - sum(level == "none" for level in levels),
     )
+
+
+def _quiet_days(tracked_since: float, *, now: float) -> Days:
+    """Those of most members: nothing happened."""
+    days = int(now // DAY_SECONDS) - int(tracked_since // DAY_SECONDS) + 1
+    known = max(1, min(DAYS, days))
+    before = [Run(0, DAYS - known, "none")] if known < DAYS else []
+    return Days((*before, Run(DAYS - known, known, "good")), 0, 0.0, 1.0, known)
 
 
 def _level(

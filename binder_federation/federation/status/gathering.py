@@ -95,13 +95,17 @@ class Gathering:
         )
 
     def _since(self, name: str, state: str, health: Health) -> float:
-        """When the state began; what is open in the history is older than this replica."""
+        """When the state began. The history is older than this replica, and the same for all."""
         record = self._history.records.get(name)
+        episodes = record.episodes if record else ()
         kind = {"draining": "maintenance", "down": "incident", "ejected": "incident"}.get(state)
-        for episode in record.episodes if record else ():
+        for episode in episodes:
             if episode.is_open and episode.kind.value == kind:
                 return episode.began_at
-        return health.since
+        if state != MemberState.UP or record is None or not record.was_well:
+            return health.since
+        ends = [episode.ended_at for episode in episodes if episode.ended_at is not None]
+        return min(health.since, max(ends, default=record.tracked_since))
 
     def _episodes(self, now: float) -> list[Episode]:
         found = [

@@ -65,8 +65,10 @@ UP, DOWN = member("a", "up"), member("b", "down")
         (
             [UP, *(member(f"b{i}", "ejected") for i in range(5))],
             "fair",
-            "1 of 6 members takes launches; b0 is paused after failures, b1 is paused after"
-            " failures, b2 is paused after failures, 2 more are not fully there.",
+            (
+                "1 of 6 members takes launches; b0 is paused after failures, b1 is paused after"
+                " failures, b2 is paused after failures, 2 more are not fully there."
+            ),
         ),
     ],
 )
@@ -119,6 +121,16 @@ def test_an_incident_that_goes_on_makes_a_bad_day() -> None:
     now = 1000 * DAY_SECONDS + 7200.0
     record = MemberRecord("a", now - DAY_SECONDS, episodes=(incident(now - 60, None),))
     assert days_of(record, now=now).runs[-1].level == "bad"
+
+
+def test_quiet_days_are_told_as_all_others() -> None:
+    now = 1000 * DAY_SECONDS + 7200.0
+    for days in (0, 1, 10, 89, 90, 500):
+        record = MemberRecord("a", now - days * DAY_SECONDS)
+        old = replace(record, episodes=(incident(AT - 1000 * DAY_SECONDS, 0.0),))
+        quiet = days_of(record, now=now)
+        assert (quiet.runs, quiet.text) == (days_of(old, now=now).runs, quiet.text), days
+        assert sum(run.days for run in quiet.runs) == 90
 
 
 def test_of_nobody_nothing_is_known() -> None:

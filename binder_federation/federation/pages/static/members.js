@@ -11,6 +11,7 @@ const STATE_WORDS = {
   down: "down",
   draining: "takes no new launches",
   ejected: "out for a while after failures",
+  joining: "joining",
   unknown: "not known yet",
 };
 
