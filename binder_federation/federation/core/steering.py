@@ -44,8 +44,7 @@ def effective(
     """
     return tuple(
         _ordered(member, document.orders(member.name), now)
-        for member in _everybody(configured, document, now, credential_of)
-        if not is_revoked(document, member.name, now)
+        for member in _everybody(configured, document, now, credential_of, are_revoked=False)
     )
 
 
@@ -57,11 +56,7 @@ def revoked(
     credential_of: CredentialOf,
 ) -> tuple[Member, ...]:
     """Those who are members no more: they are told so when they bring their credential."""
-    return tuple(
-        member
-        for member in _everybody(configured, document, now, credential_of)
-        if is_revoked(document, member.name, now)
-    )
+    return tuple(_everybody(configured, document, now, credential_of, are_revoked=True))
 
 
 def is_revoked(document: SteeringDocument, name: str, now: float) -> bool:
@@ -143,13 +138,16 @@ def _everybody(
     document: SteeringDocument,
     now: float,
     credential_of: CredentialOf,
+    *,
+    are_revoked: bool,
 ) -> Iterator[Member]:
     names = set()
     for member in configured:
         names.add(member.name)
-        yield member
+        if is_revoked(document, member.name, now) is are_revoked:
+            yield member
     for name, joined in document.joined.items():
-        if name not in names:
+        if name not in names and is_revoked(document, name, now) is are_revoked:
             yield _as_member(joined, now, credential_of)
 
 
