@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 SETTINGS = {"federation.yaml": FederationSettings, "agent.yaml": AgentSettings}
 NOT_OURS = (
+    "make-secrets",
+    "ansible-playbook",
+    "ansible-vault",
+    "ssh",
     "git",
     "curl",
     "binderfed-agent",
