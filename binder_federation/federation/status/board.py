@@ -10,6 +10,8 @@ from binder_federation.federation.status.report import StatusReport
 from binder_federation.federation.status.words import iso
 
 KEPT_SECONDS = 1.0
+KEPT_SECONDS_PER_MEMBER = 0.005
+"""The page of a thousand members takes a third of a second to render; it is five seconds old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,10 @@ class StatusBoard:
         self._page: tuple[Shown, str] | None = None
 
     def show(self) -> Shown:
-        """The report, a second old at most."""
+        """The report, a second old at most (of many members, five per thousand)."""
         now = self._clock()
         shown = self._shown
-        if shown is None or not 0 <= now - shown.report.at < KEPT_SECONDS:
+        if shown is None or not 0 <= now - shown.report.at < _kept_seconds(shown.report):
             shown = self._shown = make_shown(self._gather(now))
         return shown
 
@@ -48,6 +50,10 @@ class StatusBoard:
         if self._page is None or self._page[0] is not shown:
             self._page = (shown, render(shown.report))
         return self._page[1]
+
+
+def _kept_seconds(report: StatusReport) -> float:
+    return max(KEPT_SECONDS, KEPT_SECONDS_PER_MEMBER * len(report.members))
 
 
 def make_shown(report: StatusReport) -> Shown:
