@@ -61,9 +61,10 @@ def add_command(commands: Any) -> None:
     add_federation_option(parser)
     parser.add_argument(
         "--token",
-        default=os.environ.get("BINDERFED_TOKEN"),
-        help="a token of builds.tokens, or admin.token; better in the variable BINDERFED_TOKEN "
-        "(its default), as others on this machine see a command's arguments",
+        default=os.environ.get("BINDERFED_TOKEN") or os.environ.get("BINDERFED_ADMIN_TOKEN"),
+        help="a token of builds.tokens, or an admin token with the scope prepare; better in the "
+        "variable BINDERFED_TOKEN or BINDERFED_ADMIN_TOKEN (its defaults), as others on this "
+        "machine see a command's arguments",
     )
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=3600.0,

@@ -7,18 +7,27 @@ from collections.abc import Sequence
 
 from binder_federation import __version__
 from binder_federation.federation.cli import (
+    ban,
     build,
+    drain,
     explain,
     import_redirector,
+    invite,
     launch,
     members,
+    quota,
     serve,
     simulate,
+    steer_member,
+    steering,
     up,
 )
 from binder_federation.runtime.errors import ServiceError
 
-_COMMANDS = (up, serve, launch, build, members, explain, simulate, import_redirector)
+_COMMANDS = (
+    up, serve, launch, build, members, explain, steering, drain, steer_member, ban, quota, invite,
+    simulate, import_redirector,
+)  # fmt: skip
 EXAMPLES = """\
 first steps:
   binderfed up                                   a federation of two members on this machine
@@ -28,6 +37,12 @@ first steps:
                                                  have its image made ahead of visitors
   binderfed members                              how the members are
   binderfed explain gh/owner/repository/HEAD     where a launch would go, and why
+
+steering a federation (an admin token in BINDERFED_ADMIN_TOKEN):
+  binderfed steering                             every live order beside the settings' values
+  binderfed drain uni-x --reason 'new disks' --for 2h --wait
+                                                 no new launches there; running sessions stay
+  binderfed invite --name uni-x --weight 10      let an institution join
 
 Each subcommand explains itself: binderfed launch --help
 """

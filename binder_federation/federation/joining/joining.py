@@ -56,6 +56,10 @@ class Joining:
         self._clock = clock
         self._changing: set[str] = set()
 
+    def check_is_on(self) -> None:
+        """Raises `JoiningIsOff` when nobody could use an invitation."""
+        self._key.check()
+
     async def join(self, request: JoinRequest) -> JoinReply:
         """Take a member in. Raises what `exchange` does, `JoiningIsOff`, `SteeringUnavailable`."""
         self._key.check()

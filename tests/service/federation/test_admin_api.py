@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from typing import Any
 
@@ -9,8 +10,11 @@ import httpx
 import pytest
 
 from binder_federation.binder.events import Phase
+from tests.support.eventually import eventually
 from tests.support.fake_member import FakeMember
 from tests.support.federation_server import SHA, FederationServer, running_federation
+from tests.support.redis_fixtures import fresh
+from tests.support.redis_servers import RedisServer
 
 FULL = "the-token-of-those-who-may-do-everything"
 DANA = "the-token-of-dana-who-steers-members"
@@ -233,3 +237,58 @@ async def test_a_change_for_an_old_revision_is_refused(steered: FederationServer
     assert second.status_code == 200
     assert (third.status_code, third.json()["code"]) == (412, "revision_changed")
     assert (await in_force(steered, "alpha"))["in_force"]["weight"] == 3.0
+
+
+async def test_an_invitation_is_made_listed_and_taken_back(
+    alpha: FakeMember, beta: FakeMember
+) -> None:
+    joining = {"key": "a-key-for-the-credentials-of-those-who-join"}
+    async with running_federation([alpha, beta], admin=ADMIN, joining=joining) as federation:
+        made = await send(federation, "POST", "invitations", {"name": "uni-x", "weight": 3})
+        known = await send(federation, "POST", "invitations", {"name": "alpha"})
+        listed = await send(federation, "GET", "invitations", token=ROBOT)
+        ended = await send(federation, "DELETE", f"invitations/{made.json()['invitation']['id']}")
+        rotated = await send(federation, "POST", "members/alpha/rotate", {})
+
+    assert made.status_code == 201, made.text
+    assert made.json()["token"].startswith("bfi_uni-x-")
+    assert (known.status_code, known.json()["code"]) == (409, "member_exists")
+    assert [each["state"] for each in listed.json()["invitations"]] == ["open"]
+    assert made.json()["token"] not in listed.text
+    assert "sha256" not in listed.text
+    assert ended.json()["invitation"]["state"] == "revoked"
+    assert (rotated.status_code, rotated.json()["code"]) == (409, "not_joined")
+
+
+async def test_another_replica_and_the_next_one_hold_to_it(
+    alpha: FakeMember, beta: FakeMember, redis_server: RedisServer
+) -> None:
+    redis = {"url": redis_server.url, "prefix": fresh(redis_server).prefix}
+    settings: dict[str, Any] = {"admin": ADMIN, "redis": redis}
+    members = [alpha, beta]
+    async with AsyncExitStack() as stack:
+        one, other = [
+            await stack.enter_async_context(running_federation(members, **settings))
+            for _ in range(2)
+        ]
+        await send(one, "PUT", "members/alpha/weight", {"weight": 7})
+        await send(other, "PUT", "members/beta/weight", {"weight": 8})
+
+        async def is_known() -> bool:
+            return all(
+                [
+                    (await in_force(each, name))["in_force"]["weight"] == weight
+                    for each in (one, other)
+                    for name, weight in (("alpha", 7), ("beta", 8))
+                ]
+            )
+
+        await eventually(is_known, what="both replicas to hold to both orders")
+        keyless = await send(one, "POST", "invitations", {"name": "uni-x"})
+    async with running_federation(members, **settings) as later:
+        assert (await in_force(later, "alpha"))["in_force"]["weight"] == 7, "forgotten"
+        entries = (await send(later, "GET", "audit")).json()["entries"]
+
+    assert [entry["subject"] for entry in entries] == ["uni-x", "beta", "alpha"]
+    assert entries[0]["detail"].startswith("refused (joining_is_off)")
+    assert keyless.status_code == 503, "an invitation that nobody could use was made"

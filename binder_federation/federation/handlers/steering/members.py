@@ -11,11 +11,13 @@ from binder_federation.federation.handlers.steering.bodies import (
     DrainBody,
     RampBody,
     RevokeBody,
+    RotateBody,
     TimedBody,
     WeightBody,
     read_body,
 )
 from binder_federation.federation.handlers.steering.last_member import check_not_last
+from binder_federation.federation.joining import rotation
 from binder_federation.federation.orders import members as orders
 from binder_federation.federation.orders.describe import describe_member
 from binder_federation.federation.orders.subjects import Subject, find_present, find_subject
@@ -101,6 +103,29 @@ async def restore(request: web.Request) -> web.Response:
             return orders.restore(document, subject, made.now)
 
         return _tell(made, await made.change(edit))
+
+
+async def rotate(request: web.Request) -> web.Response:
+    """`POST …/rotate`: another credential for a member that joined."""
+    async with attempt(request, Scope.MEMBERS, action="rotate", subject=_name(request)) as made:
+        body = await read_body(request, RotateBody)
+        made.explain(body.reason)
+        find_present(made.configured, made.context.steering.current, made.subject, made.now)
+
+        def edit(document: SteeringDocument) -> SteeringDocument:
+            return rotation.rotate(
+                document, made.subject, now=made.now, grace_seconds=body.grace_seconds
+            )
+
+        document = await made.change(edit)
+        joined = document.joined[made.subject]
+        subject = find_subject(made.configured, document, made.subject)
+        told = {
+            "member": describe_member(document, subject, made.now),
+            "generation": joined.generation,
+            "old_generation_until": joined.old_generation_until,
+        }
+        return answer(told, revision=document.revision)
 
 
 async def _perform(made: Attempt, edit: Edit) -> web.Response:

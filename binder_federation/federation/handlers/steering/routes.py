@@ -2,7 +2,13 @@
 
 from aiohttp import web
 
-from binder_federation.federation.handlers.steering import bans, members, quotas, reading
+from binder_federation.federation.handlers.steering import (
+    bans,
+    invitations,
+    members,
+    quotas,
+    reading,
+)
 
 MEMBER = "/api/admin/members/{name}"
 
@@ -19,6 +25,10 @@ def add_steering_routes(app: web.Application) -> None:
     router.add_delete(f"{MEMBER}/drain", members.undrain)
     router.add_post(f"{MEMBER}/revoke", members.revoke)
     router.add_delete(f"{MEMBER}/revoke", members.restore)
+    router.add_post(f"{MEMBER}/rotate", members.rotate)
+    router.add_get("/api/admin/invitations", invitations.list_invitations)
+    router.add_post("/api/admin/invitations", invitations.invite)
+    router.add_delete("/api/admin/invitations/{id}", invitations.revoke)
     router.add_get("/api/admin/bans", bans.list_bans)
     router.add_post("/api/admin/bans", bans.ban)
     router.add_delete("/api/admin/bans/{id}", bans.unban)
