@@ -56,6 +56,11 @@ class RepositoryQuota(Section):
     """The quota holds from then on, for an event."""
     ends_at: Annotated[Moment | None, Field(alias="until")] = None
 
+    @property
+    def label(self) -> str:
+        """What metrics call it."""
+        return self.pattern
+
 
 class FederationQuotas(Section):
     """How many sessions and builds at once, at all members together."""

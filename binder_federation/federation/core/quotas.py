@@ -23,6 +23,8 @@ class RepositoryRule:
     is_sum: bool = False
     begins_at: float | None = None
     ends_at: float | None = None
+    label: str = ""
+    """What metrics call it."""
 
     def holds(self, now: float) -> bool:
         """Whether it is in force; times are seconds since 1970."""
@@ -92,6 +94,14 @@ class SessionTally:
     def of_group(self, group: int) -> int:
         """The sessions of all that match a rule."""
         return self._sums[group]
+
+    def most_of_rules(self) -> list[int]:
+        """Of each rule, the sessions of the repository that has most of those that match."""
+        most = [0] * len(self._rules.repositories)
+        for repository, count in self._counts.items():
+            for index in self._matching(repository):
+                most[index] = max(most[index], count)
+        return most
 
     def limits(self, repository: str, *, now: float) -> Limits:
         """What holds for `repository` now."""

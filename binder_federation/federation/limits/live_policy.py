@@ -112,6 +112,7 @@ def _quota_rules(quotas: FederationQuotas) -> QuotaRules:
 
 def _rule(quota: RepositoryQuota) -> RepositoryRule:
     return RepositoryRule(
+        label=quota.label,
         pattern=re.compile(quota.pattern, re.IGNORECASE),
         sessions=quota.sessions,
         is_sum=quota.scope is QuotaScope.SUM,

@@ -7,7 +7,7 @@ milliseconds; by what comes in that time, and no more, a quota may be exceeded.
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from binder_federation.binder.errors import (
     BuildQuotaExceeded,
@@ -34,6 +34,14 @@ class RepositoryFull(RepositoryQuotaExceeded):
     """The repository has as many sessions as it may have at all members together."""
 
     fault: ClassVar[Fault] = Fault.FEDERATION
+
+
+class QuotaInForce(NamedTuple):
+    """A rule for certain repositories: sessions that count for it, and how many there may be."""
+
+    label: str
+    used: int
+    limit: int
 
 
 class Quotas:
@@ -87,13 +95,19 @@ class Quotas:
                 retry_after_seconds=RETRY_SECONDS,
             )
 
-    def sums(self, *, now: float) -> list[tuple[str, int, int]]:
-        """The rules in force for a sum of repositories: the pattern, the sessions, the most."""
+    def in_force(self, *, now: float) -> list[QuotaInForce]:
+        """The rules for certain repositories, with the sessions that count for each. Of a rule
+        for each of several repositories that is what the one has that has most."""
         rules, tally = self._current_rules(), self._sessions.tally
+        most = tally.most_of_rules()
         return [
-            (rule.pattern.pattern, tally.of_group(index), rule.sessions)
+            QuotaInForce(
+                rule.label,
+                used=tally.of_group(index) if rule.is_sum else most[index],
+                limit=rule.sessions,
+            )
             for index, rule in enumerate(rules.repositories)
-            if rule.is_sum and rule.holds(now)
+            if rule.holds(now)
         ]
 
     def _current_rules(self) -> QuotaRules:

@@ -81,15 +81,15 @@ class ReplicaMetrics(Collector):
         return family
 
     def _event_quotas(self, now: float) -> Metric:
-        """Of those for a sum of repositories: of each one alone there is not one number."""
         family = GaugeMetricFamily(
             "binderfed_event_quota_sessions",
-            "Sessions that count for an event's quota in force, and how many there may be",
+            "Sessions that count for a quota of certain repositories in force (of the one that has "
+            "most, where it is for each of them), and how many there may be",
             labels=_QUOTA,
         )
-        sums = self._limits.quotas.sums(now=now)[:MOST_QUOTAS]
-        # Of two for the same repositories the last one counts, and a series is there once.
-        for name, used, limit in {each[0]: each for each in sums}.values():
-            family.add_metric([name, "used"], used)
-            family.add_metric([name, "limit"], limit)
+        rules = self._limits.quotas.in_force(now=now)[:MOST_QUOTAS]
+        # Of two with one label (a pattern) the last one counts, and a series is there once.
+        for rule in {each.label: each for each in rules}.values():
+            family.add_metric([rule.label, "used"], rule.used)
+            family.add_metric([rule.label, "limit"], rule.limit)
         return family

@@ -12,6 +12,17 @@ from binder_federation.config.policy import PolicySettings, RepositoryQuota, Spe
 from binder_federation.federation.steering.document import QuotaOrder, SteeringDocument
 
 
+class EventQuota(RepositoryQuota):
+    """A quota by a live order, which has an id."""
+
+    id: str
+
+    @property
+    def label(self) -> str:
+        """What metrics call it."""
+        return self.id
+
+
 @dataclass(frozen=True, slots=True)
 class Additions:
     """The bans and quotas that live orders add."""
@@ -52,7 +63,8 @@ def find_additions(document: SteeringDocument, now: float) -> Additions:
 
 
 def _as_quota(order: QuotaOrder) -> RepositoryQuota:
-    return RepositoryQuota(
+    return EventQuota(
+        id=order.id,
         pattern=order.pattern,
         sessions=order.sessions,
         scope=order.scope,

@@ -1,7 +1,14 @@
 """Sessions by repository, from reports and from what was sent since."""
 
+import re
+
 from binder_federation.binder.messages import LoadRecord, Report
 from binder_federation.binder.spec import ImageKey
+from binder_federation.federation.core.quotas import (
+    QuotaRules,
+    RepositoryRule,
+    SessionTally,
+)
 from binder_federation.federation.limits.builds import LONGEST_SECONDS, RepositoryBuilds
 from binder_federation.federation.limits.sessions import SILENT_SECONDS, RepositorySessions
 
@@ -77,3 +84,19 @@ def test_builds_of_one_repository() -> None:
     assert builds.ended(ONE)
     assert not builds.ended(ONE)
     assert builds.under_way(A, besides=ONE, now=NOW + 10 + LONGEST_SECONDS) == 0
+
+
+def test_of_a_rule_for_each_the_fullest_repository_counts() -> None:
+    rules = QuotaRules(
+        repositories=(
+            RepositoryRule(re.compile("gh/course/.*"), 10, label="course"),
+            RepositoryRule(re.compile("gh/.*"), 100, is_sum=True, label="all"),
+        )
+    )
+    tally = SessionTally(rules)
+    tally.add("gh/course/a", 3)
+    tally.add("gh/course/b", 7)
+    tally.add("gh/other/c", 50)
+
+    assert tally.most_of_rules() == [7, 50]
+    assert tally.of_group(1) == 60
