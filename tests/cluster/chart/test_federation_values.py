@@ -85,7 +85,7 @@ def test_the_agent_understands_them(
     _, file = FILES[f"cluster-agent-{place}"]
     path = tmp_path / "agent.yaml"
     path.write_text(yaml.safe_dump(render(values_of(file)).agent_yaml()))
-    monkeypatch.setenv("BINDERFED_AGENT_CREDENTIAL", TEXT)
+    monkeypatch.setenv("BINDERFED_AGENT_JOIN__TOKEN", TEXT)
     if place == "on-prem":
         monkeypatch.setenv("BINDERFED_AGENT_REGISTRY__PASSWORD", TEXT)
 
