@@ -161,6 +161,7 @@ async def _start_loops(app: web.Application) -> None:
 async def _release_launches(app: web.Application) -> None:
     """Before the streams are closed: other replicas go on with the launches."""
     await app[CONTEXT].launches.release()
+    await app[CONTEXT].history.settle()
 
 
 def _closing(resources: AsyncExitStack) -> Callable[[web.Application], Awaitable[None]]:

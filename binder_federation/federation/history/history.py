@@ -60,6 +60,10 @@ class History:
         ended = EndedLaunch(member=member, first_member="", is_ready=False)
         self._tallies.note(ended, now=self._clock())
 
+    async def settle(self) -> None:
+        """Send what was counted here, if Redis takes it: before the end."""
+        await self._tallies.turn(now=self._clock())
+
     async def turn(self) -> None:
         """Observe, and keep in step with the other replicas."""
         now = self._clock()

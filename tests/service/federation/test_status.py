@@ -101,6 +101,20 @@ async def test_launches_are_counted() -> None:
         assert sum(by_member) == 3
 
 
+async def test_a_federation_that_starts_again_knows_its_launches(
+    redis_server: RedisServer,
+) -> None:
+    redis = fresh(redis_server)
+    async with federation_of_two(redis=redis) as (server, _alpha, _beta):
+        await server.launch()
+    async with federation_of_two(redis=redis) as (server, _alpha, _beta):
+
+        async def is_known() -> bool:
+            return bool((await status(server))["launches"]["last_day"]["ready"] == 1)
+
+        await eventually(is_known, what="the launch of before to be counted")
+
+
 async def test_build_only_is_no_launch() -> None:
     async with federation_of_two() as (server, _alpha, _beta):
         await server.launch(query="?build_only=true")
