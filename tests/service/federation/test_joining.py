@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.support.eventually import eventually
 from tests.support.fake_member import FakeMember
 from tests.support.federation_server import SHA, FederationServer, running_federation
 from tests.support.joining_member import JoiningMember
+from tests.support.redis_fixtures import fresh
+from tests.support.redis_servers import RedisServer
 
 REPOSITORY = f"gh/owner/small/{SHA}"
 OPERATOR = Actor("ada")
@@ -26,8 +29,11 @@ SETTINGS = {
 
 
 @asynccontextmanager
-async def federation_of(*members: FakeMember) -> AsyncIterator[FederationServer]:
-    async with running_federation(list(members), joining=SETTINGS) as server:
+async def federation_of(
+    *members: FakeMember, key: str = "", **settings: Any
+) -> AsyncIterator[FederationServer]:
+    joining = {**SETTINGS, "key": key} if key else SETTINGS
+    async with running_federation(list(members), joining=joining, **settings) as server:
         yield server
 
 
@@ -303,6 +309,34 @@ async def test_a_member_leaves_when_its_sessions_have_ended(
 
     await eventually(is_gone, what="the member to be gone", within_seconds=30)
     assert (await newcomer.report(client)).json()["code"] == "member_revoked"
+
+
+async def test_replicas_know_a_member_that_joined_at_another_one(
+    alpha: FakeMember, newcomer: JoiningMember, redis_server: RedisServer
+) -> None:
+    """It joins at one and reports to both by turns; the checks are made once."""
+    redis = fresh(redis_server, background_deadline_seconds=2.0)
+    async with AsyncExitStack() as stack:
+        one, two = [
+            await stack.enter_async_context(
+                federation_of(alpha, key="a key for credentials of members", redis=redis)
+            )
+            for _ in range(2)
+        ]
+        await newcomer.join(one.client, await invite(one))
+
+        async def is_known() -> bool:
+            return two.context.roster.get("uni-x") is not None
+
+        await eventually(is_known, what="the other replica to know the member")
+
+        async def is_admitted() -> bool:
+            answers = [await newcomer.report(each.client) for each in (one, two)]
+            assert [each.status_code for each in answers] == [200, 200], answers[-1].text
+            return all([(await newcomer.checks(e.client)).state == "admitted" for e in (one, two)])
+
+        await eventually(is_admitted, what="it to be admitted everywhere", within_seconds=60)
+        assert len(newcomer.paths) == 1, "both replicas made the checks"
 
 
 async def test_nothing_secret_is_kept_or_told(
