@@ -11,6 +11,8 @@ from binder_federation.federation.core.phrases import Reason
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.metrics.counting import MOST_CODES
 from binder_federation.federation.outcomes import FailedAttempt
+from binder_federation.federation.steering.additions import find_additions
+from binder_federation.federation.steering.document import QuotaOrder, SteeringDocument, Word
 from binder_federation.runtime.errors import Fault
 
 READY = Event(Phase.READY, "server running\n")
@@ -165,3 +167,13 @@ def test_codes_that_a_member_makes_up_end_as_other() -> None:
 
     labels = {"member": "alpha", "first_attempt": "yes"}
     assert counted.value("launches_total", outcome="other", **labels) == 10
+
+
+def test_a_quota_by_a_live_order_has_its_id_in_metrics() -> None:
+    word = Word(by="admin", at=1.0, reason="a course")
+    order = QuotaOrder(id="q1", word=word, pattern="gh/course/.*", sessions=5)
+    document = SteeringDocument(quotas={"q1": order})
+
+    (quota,) = find_additions(document, now=2.0).quotas
+
+    assert quota.label == "q1"

@@ -90,6 +90,14 @@ def test_a_known_secret_goes_wherever_it_stands(secret: str, before: str, after:
     assert secret not in repr(found)
 
 
+def test_of_secrets_that_begin_alike_the_longest_goes() -> None:
+    scrubber = Scrubber(["secret-one", "secret-one-and-more", "secret-two"])
+
+    found = scrubber.text("secret-one-and-more/secret-two/secret-one/secret-on")
+
+    assert found == f"{HIDDEN}/{HIDDEN}/{HIDDEN}/secret-on"
+
+
 def test_an_objects_own_words_are_scrubbed() -> None:
     class Thing:
         def __repr__(self) -> str:
