@@ -19,8 +19,9 @@ async def check_hub(client: httpx.AsyncClient, session: Session, *, seconds: flo
     """Whether the session answers to its token, and to nobody without."""
     try:
         async with asyncio.timeout(seconds):
-            status = await _ask(client, session, "GET", "api/status", token=session.token)
+            # Without the token first: the answer to the token brings a cookie that is as good.
             open_status = await _ask(client, session, "GET", "api/status", token="")
+            status = await _ask(client, session, "GET", "api/status", token=session.token)
     except (TimeoutError, httpx.TimeoutException):
         return _unreachable(session, "does not answer in time")
     except httpx.InvalidURL:
@@ -72,6 +73,7 @@ async def _ask(
 ) -> int:
     """The status of the answer; its body is not read."""
     headers = {"Authorization": f"token {token}"} if token else {}
+    client.cookies.clear()
     url = f"{session.url.rstrip('/')}/{path}"
     async with client.stream(method, url, headers=headers) as answer:
         return answer.status_code
