@@ -34,6 +34,13 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
       optional: {{ not (and (eq $name "redisPassword") $.Values.redis.bundled.enabled) }}
 {{- end }}
 {{- end }}
+# For the command `binderfed` in this container.
+- name: BINDERFED_ADMIN_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: admin-token
+      optional: true
 {{- range .Values.config.members }}
 {{- if ne (default "agent" .kind) "binderhub" }}
 - name: {{ include "federation.credentialVariable" .name }}

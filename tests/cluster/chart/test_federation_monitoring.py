@@ -59,7 +59,7 @@ def test_every_alert_can_get_a_label() -> None:
 def test_grafana_gets_every_dashboard_unchanged() -> None:
     rendered = render_federation({"dashboards": {"enabled": True, "namespace": "monitoring"}})
 
-    made = {}
+    made: dict[str, str] = {}
     for each in rendered.all("ConfigMap"):
         if each["metadata"]["labels"].get("grafana_dashboard") == "1":
             assert each["metadata"]["namespace"] == "monitoring"

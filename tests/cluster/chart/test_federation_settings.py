@@ -108,12 +108,14 @@ SECRETS = {
     "bitbucketAppPassword": ("bitbucket-app-password", "providers.bitbucket.app_password"),
 }
 OURS = {"existingSecret": "ours", "redisPassword": "", "memberCredentials": ABSENT}
+JOINING = "a-long-random-text-of-members-who-join"
 ADMIN = "the-token-of-an-operators-program"
 KEYS = ["a-long-random-text-that-signs-tokens", "another-one-that-signed-them-before"]
 OLD, CI = "the-credential-before-this-one", "the-token-of-somebodys-ci"
 LISTS = {
     "tokenKeys": KEYS,
     "buildTokens": {"uni-a-ci": CI},
+    "joiningKey": JOINING,
     "adminTokens": {"ci": {"token": ADMIN, "scopes": ["read", "prepare"]}},
     "oldMemberCredentials": {"uni-a": OLD},
 }
@@ -123,6 +125,7 @@ def check_lists(settings: FederationSettings) -> None:
     """What is secret in a list."""
     (member,), (builder,) = settings.members, settings.builds.tokens
     (admin,) = settings.admin.tokens
+    assert secret_at(settings, "joining.key") == JOINING
     assert admin.token is not None
     assert (admin.name, admin.token.get_secret_value()) == ("ci", ADMIN)
     assert admin.scopes == {"read", "prepare"}
@@ -141,7 +144,9 @@ def test_secrets_reach_their_settings(tmp_path: Path, monkeypatch: pytest.Monkey
     check_lists(settings)
     elsewhere = str([each for each in rendered.objects if each["kind"] != "Secret"])
     told = [
-        text for text in (CREDENTIAL, OLD, CI, ADMIN, *given.values(), *KEYS) if text in elsewhere
+        text
+        for text in (CREDENTIAL, OLD, CI, ADMIN, JOINING, *given.values(), *KEYS)
+        if text in elsewhere
     ]
     assert told == [], "a secret stands outside of the Secret"
 
@@ -160,6 +165,7 @@ def test_a_secret_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.Monk
         "old-member-uni-a": OLD,
         "token-keys": json.dumps(KEYS),
         "build-tokens": json.dumps([{"name": "uni-a-ci", "token": CI}]),
+        "joining-key": JOINING,
         "admin-tokens": json.dumps([{"name": "ci", "token": ADMIN, "scopes": ["prepare", "read"]}]),
     }
 
@@ -208,7 +214,7 @@ def test_every_secret_setting_has_a_place_in_the_chart() -> None:
     assert "providers.github.token" in paths, "this test does not find what is secret"
     lists = {
         "members.*.credential", "members.*.old_credentials.*",
-        "tokens.keys.*", "builds.tokens.*.token", "admin.tokens.*.token",
+        "tokens.keys.*", "builds.tokens.*.token", "admin.tokens.*.token", "joining.key",
     }  # fmt: skip
     # A URL is refused when it has a password; it may stand in `config` otherwise.
     assert paths - {path for _, path in SECRETS.values()} - lists == {"redis.url"}, (
