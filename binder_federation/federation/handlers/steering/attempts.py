@@ -4,6 +4,7 @@ An attempt that is refused is in the audit too, if it came with a good token. A 
 not: anybody could fill the audit.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from binder_federation.federation.steering.document import SteeringDocument, Wor
 from binder_federation.federation.steering.store import SteeringUnavailable
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import json_ok
+
+IF_MATCH = re.compile(r'"[0-9]{1,15}"', re.ASCII)
 
 log = structlog.get_logger(__name__)
 
@@ -136,10 +139,9 @@ async def _note_refusal(made: Attempt, error: ServiceError) -> None:
 
 
 def _expected_revision(request: web.Request) -> int | None:
-    given = request.headers.get("If-Match", "").strip()
-    if given in ("", "*"):
+    given = request.headers.get("If-Match", "*")
+    if given == "*":
         return None
-    digits = given.removeprefix("W/").strip('"')
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+    if not IF_MATCH.fullmatch(given):
         raise InvalidOrder("If-Match holds no revision.", advice='Send it as If-Match: "7".')
-    return int(digits)
+    return int(given.strip('"'))

@@ -15,12 +15,13 @@ from binder_federation.config.policy import Moment, QuotaScope
 from binder_federation.federation.orders.errors import InvalidOrder
 
 MOST_SECONDS = 10 * 366 * 86_400.0
+LEAST_WEIGHT = 0.001
 MOST_WEIGHT = 1_000_000.0
 
 Line = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, Field(max_length=2000)]
 Lasting = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
-Weight = Annotated[float, Field(gt=0, le=MOST_WEIGHT)]
+Weight = Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT)]
 
 
 class Body(BaseModel):
