@@ -5,6 +5,7 @@ shown. It exits with 0 once the federation has admitted the member.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -166,6 +167,7 @@ async def leave(settings: AgentSettings, *, teller: Teller, wait_seconds: float)
             teller.say(f"{left} sessions still run; run the command again later, or with --now.")
             return False
         await desk.api.leave(desk.identity)
+        await _end_drain(desk)  # a later invitation begins without it
         await desk.keeper.forget()
         teller.say(f"{desk.identity.name} has left {desk.api.url}.")
         return True
@@ -187,6 +189,12 @@ async def _drain(desk: Desk, teller: Teller, wait_seconds: float) -> int:
     except httpx.HTTPError:
         teller.say("The agent does not serve; nothing to wait for.")
         return 0
+
+
+async def _end_drain(desk: Desk) -> None:
+    headers = {"Authorization": f"Bearer {desk.identity.accepted[0]}"}
+    with contextlib.suppress(httpx.HTTPError):
+        await desk.client.delete(f"{own_url(desk.settings)}/api/drain", headers=headers)
 
 
 def own_url(settings: AgentSettings) -> str:

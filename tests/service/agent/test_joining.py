@@ -198,6 +198,7 @@ async def test_leaving_drains_and_forgets(federation: FederationServer, tmp_path
         assert agent.context.identity.is_known
 
         assert await command.leave(settings, teller=JsonTeller(), wait_seconds=0)
+        assert agent.context.draining.current is None, "another invitation begins anew"
         kept = json.loads((tmp_path / "agent" / "membership.json").read_text())
         assert "membership" not in kept
 
