@@ -17,6 +17,10 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ResponseSignal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
+CLIENT_GONE = 499
+"""As nginx calls it: the client closed the connection before it had its answer. Raised, it would
+be an error in the log."""
+
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer-when-downgrade",
@@ -44,7 +48,7 @@ async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamR
             raise
         return _render(error)
     except ConnectionResetError:
-        raise  # the client went away: there is nobody to answer
+        return web.Response(status=CLIENT_GONE)  # which nobody will read
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path[:200])
         return error_response(ServiceError("Something went wrong on our side. It has been logged."))
