@@ -194,8 +194,10 @@ async def test_leaving_drains_and_forgets(federation: FederationServer, tmp_path
         assert not await command.leave(settings, teller=JsonTeller(), wait_seconds=0.5), (
             "a session runs"
         )
-        assert agent.context.draining.current is not None
-        assert agent.context.identity.is_known
+        assert [agent.context.draining.current is None, agent.context.identity.is_known] == [
+            False,
+            True,
+        ]
 
         assert await command.leave(settings, teller=JsonTeller(), wait_seconds=0)
         assert agent.context.draining.current is None, "another invitation begins anew"
