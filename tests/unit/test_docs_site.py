@@ -31,7 +31,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert built.returncode == 0, built.stderr
     pages = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
-    assert {"index.html", "joining.html", "reference/federation-api.html"} <= pages
+    assert {"index.html", "joining/index.html", "reference/federation-api/index.html"} <= pages
 
 
 def test_the_site_fetches_nothing_from_elsewhere(tmp_path: Path) -> None:

@@ -64,3 +64,9 @@ imagePullSecrets:
 {{- define "federation.leastReplicas" -}}
 {{- ternary .Values.autoscaling.minReplicas .Values.replicas .Values.autoscaling.enabled -}}
 {{- end }}
+
+{{/* A text of rules or dashboards, whose links lead to where the documentation is served. */}}
+{{- define "federation.withDocs" -}}
+{{- $placeholder := "https://docs.example.org/binder-federation" -}}
+{{- .text | replace $placeholder (.root.Values.docsUrl | default $placeholder | trimSuffix "/") -}}
+{{- end -}}
