@@ -81,13 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
     body = {"spec": launch_path(arguments.spec), "members": _members(arguments)}
     deadline = time.monotonic() + arguments.timeout
     with readable_errors(base), httpx.Client(base_url=base, headers=headers, timeout=30) as client:
-        state = _begin(client, body)
+        state: dict[str, Any] = {}
         try:
+            state = _begin(client, body)
             with _progress() as progress:
                 state = _follow(client, body, state, progress, deadline=deadline)
         except KeyboardInterrupt:
-            address = urljoin(base, f"api/builds/{state['id']}")
-            print(f"The members go on. How it stands: {address}", file=sys.stderr)
+            # What was asked for goes on, also where the answer had not come yet.
+            where = urljoin(base, f"api/builds/{state['id']}") if state else base
+            print(f"The members go on. How it stands: {where}", file=sys.stderr)
             raise
     if arguments.json:
         print(json.dumps(state, indent=2))

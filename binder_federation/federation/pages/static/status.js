@@ -18,7 +18,7 @@ let failures = 0;
 let timer = 0;
 
 function readParts(root) {
-  return new Map([...root.querySelectorAll("[data-live]")].map((part) => [part.dataset.live, part.outerHTML]));
+  return new Map([...root.querySelectorAll("[data-live]")].map((part) => [part.dataset.live, part.cloneNode(true)]));
 }
 
 async function refresh() {
@@ -59,8 +59,8 @@ function take(html) {
 }
 
 function replaceParts(fresh, parts) {
-  for (const [name, html] of parts) {
-    if (told.get(name) === html) continue;
+  for (const [name, part] of parts) {
+    if (told.get(name).isEqualNode(part)) continue;
     const selector = `[data-live="${CSS.escape(name)}"]`;
     live.querySelector(selector).replaceWith(fresh.querySelector(selector));
   }
