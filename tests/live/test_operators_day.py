@@ -210,6 +210,7 @@ async def drains(place: Place) -> list[StreamSeen]:
     ]  # fmt: skip
     assert load["running"] + load["pending"] == SESSIONS
     await place.command("undrain", "uni-x")
+    sys.stdout.write(f"drain: {SESSIONS} sessions lived on, none was added\n")
     return sessions
 
 
@@ -218,6 +219,7 @@ async def bans(place: Place) -> None:
     path = place.repository("mining")
     pattern = f"^git/{re.escape(place.git.url)}/mining(/.*)?$"
     await place.command("ban", "spec", pattern, "--reason", "mining", "--for", "1h")
+    began_at = time.monotonic()
 
     for replica in place.replicas:
 
@@ -232,6 +234,9 @@ async def bans(place: Place) -> None:
         return await refusal(place.uni_a, path, f"build_token={token}") == "spec_banned"
 
     await eventually(has_heard, what="the ban to reach uni-a", within_seconds=SLOW)
+    seconds = time.monotonic() - began_at
+    sys.stdout.write(f"ban: at both replicas and the member after {seconds:.1f} s\n")
+    assert seconds <= AT_MEMBERS_SECONDS, f"the ban took {seconds:.1f} s to reach the member"
     bans = json.loads(await place.command("steering", "--json"))["bans"]
     await place.command("unban", next(iter(bans)) if isinstance(bans, dict) else bans[0]["id"])
 
