@@ -103,7 +103,17 @@ async def _members_vanish(watched: WatchedFederation) -> None:
 
 
 async def _launches_fail(watched: WatchedFederation) -> None:
-    """In rounds: what a counter had when it was first scraped is no growth for Prometheus."""
+    """In rounds: what a counter had when it was first scraped is no growth for Prometheus.
+
+    Before them, until the members' last words are too old to count: that they are full.
+    """
+    before = await _failed(watched)
+
+    async def one_fails() -> bool:
+        await _visit(watched.traffic, f"gh/owner/r1/{1:040x}", 1)
+        return await _failed(watched) > before
+
+    await eventually(one_fails, what="a launch to fail, not to be refused", within_seconds=60)
     before = await _failed(watched)
     for number in range(1, ROUNDS + 1):
         await _visit(watched.traffic, f"gh/owner/r1/{1:040x}", FAILING_LAUNCHES)
@@ -116,7 +126,8 @@ async def _launches_fail(watched: WatchedFederation) -> None:
 
 
 async def _failed(watched: WatchedFederation) -> float:
-    asked = 'sum(binderfed_launches_total{outcome!="ready"})'
+    """Launches that failed; that all members were full is nobody's failure."""
+    asked = 'sum(binderfed_launches_total{outcome!~"ready|pod_quota"})'
     return sum([each.value for each in await watched.prometheus.ask(asked)])
 
 

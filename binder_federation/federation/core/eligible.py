@@ -146,7 +146,8 @@ def _refuse(member: MemberView, *, disregards_health: bool) -> Refusal | None:
         if member.is_ejected:
             return Refusal.EJECTED
     if member.load is not None and member.load.is_full:
-        return Refusal.FULL
+        # The last word of a member that does not answer any more says little: it is down first.
+        return _REFUSED_STATES.get(member.state, Refusal.FULL)
     return None
 
 

@@ -268,7 +268,7 @@ async def test_an_older_answer_serves(
         assert (await resolver.resolve(case.at("HEAD"))).note == ""
         now[0] += 720
         if trouble == "down":
-            forge.fail_next(6)
+            forge.fail_next(100)
         else:
             forge.limit_next(retry_after_seconds=600)
         stale = await resolver.resolve(case.at("HEAD"))
