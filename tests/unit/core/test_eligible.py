@@ -61,6 +61,18 @@ def test_filters(member: MemberView, refusal: Refusal | None) -> None:
     assert not found.is_panic
 
 
+def test_a_full_member_that_answers_no_more_is_refused_for_that() -> None:
+    full = Load(capacity=5, running=5)
+    fleet = make_fleet(
+        make_member("a", state=DOWN, load=full),
+        make_member("b", state=DOWN, load=full),
+        make_member("c", state=DOWN, is_ejected=True, load=full),
+    )
+    found = eligible(fleet, now=NOW, settings=SETTINGS)
+    assert found.is_panic and not found.members
+    assert set(found.refused.values()) == {Refusal.DOWN}, "nobody is told to wait for a session"
+
+
 def test_a_member_that_was_tried_is_left_out() -> None:
     found = eligible(
         states(a=UP, b=UP, c=UP), now=NOW, exclude=frozenset({"a", "no-such"}), settings=SETTINGS
