@@ -69,7 +69,8 @@ def test_a_full_member_that_answers_no_more_is_refused_for_that() -> None:
         make_member("c", state=DOWN, is_ejected=True, load=full),
     )
     found = eligible(fleet, now=NOW, settings=SETTINGS)
-    assert found.is_panic and not found.members
+    assert found.is_panic
+    assert not found.members
     assert set(found.refused.values()) == {Refusal.DOWN}, "nobody is told to wait for a session"
 
 
@@ -234,7 +235,9 @@ def find_eligible_plainly(fleet: Fleet, exclude: frozenset[str]) -> dict[str, Re
             return Refusal.SUSPECT
         if member.is_ejected and not in_panic:
             return Refusal.EJECTED
-        return Refusal.FULL if member.load is not None and member.load.is_full else None
+        if member.load is None or not member.load.is_full:
+            return None
+        return {DOWN: Refusal.DOWN, SUSPECT: Refusal.SUSPECT}.get(member.state, Refusal.FULL)
 
     return {member.name: refuse(member) for member in fleet.members}
 
