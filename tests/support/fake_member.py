@@ -65,6 +65,7 @@ class FakeMember:
 
     name: str
     credential: str = CREDENTIAL
+    version: str = "1.0"
     is_well: bool = True
     paths: list[str] = field(default_factory=list)
     builds: Counter[str] = field(default_factory=Counter)
@@ -152,7 +153,7 @@ class FakeMember:
 
     async def _versions(self, _request: web.Request) -> web.Response:
         self.probes["/versions"] += 1
-        return web.json_response({"builder": "fake", "binderhub": "1.0"})
+        return web.json_response({"builder": "fake", "binderhub": self.version})
 
     async def _build(self, request: web.Request) -> web.StreamResponse:
         await self._maybe_fall_silent()
