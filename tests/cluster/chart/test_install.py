@@ -128,8 +128,8 @@ async def check_that_it_is_well(member: HelmMember) -> None:
 
         async def is_reached() -> bool:  # a Service's port opens a moment after its pod is ready
             try:
-                hub = await client.get(f"{member.hub_url}/hub/api/health")
-            except httpx.ConnectError:
+                hub = await client.get(f"{member.hub_url}/hub/api/health", timeout=3)
+            except httpx.TransportError:
                 return False
             return hub.status_code == 200
 
