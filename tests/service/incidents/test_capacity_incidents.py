@@ -158,6 +158,6 @@ async def _comes_back(federation: FederationServer, outage: int) -> None:
     async def gets_one() -> bool:
         seen = await federation.launch(f"gh/owner/back{outage}-{next(number)}/{SHA}")
         assert seen.last.phase.value == "ready"
-        return seen.last.fields["member"] == "alpha"
+        return bool(seen.last.fields["member"] == "alpha")
 
     await eventually(gets_one, what="alpha, which is well again, to get a launch")
