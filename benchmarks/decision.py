@@ -33,9 +33,10 @@ from binder_federation.config.federation import (
     MemberSettings,
     RedisSettings,
 )
-from binder_federation.federation.context import FederationContext, open_context
+from binder_federation.federation.context import FederationContext
 from binder_federation.federation.core.choose import choose
 from binder_federation.federation.core.rendezvous import rank_top
+from binder_federation.federation.wiring import open_context
 from binder_federation.runtime.garbage import leave_the_old_alone
 
 MOST_MICROSECONDS = {5: 200.0, 100: 500.0, 1000: 1000.0}

@@ -10,7 +10,7 @@ from binder_federation.binder.forwarding import TrustedProxies
 from binder_federation.config.federation import FederationSettings, LaunchMode
 from binder_federation.federation.admin_tokens import AdminTokens
 from binder_federation.federation.admission import add_limit_headers
-from binder_federation.federation.context import CONTEXT, FederationContext, open_context
+from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.describe import make_describe
 from binder_federation.federation.fleet import REFRESH_SECONDS
 from binder_federation.federation.handlers import build, explain, members, prebuild, service
@@ -27,6 +27,7 @@ from binder_federation.federation.history.history import TURN_SECONDS
 from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.prebuilds.records import WRITE_EVERY_SECONDS
 from binder_federation.federation.previews.wiring import open_previews
+from binder_federation.federation.wiring import open_context
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,

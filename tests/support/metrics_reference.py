@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from binder_federation.cluster_agent.context import open_context as open_agent
 from binder_federation.config.agent import AgentSettings
 from binder_federation.config.federation import FederationSettings
-from binder_federation.federation.context import open_context as open_federation
+from binder_federation.federation.wiring import open_context as open_federation
 from tests.support.fake_stack import FakeStack
 
 PAGE = Path(__file__).parents[2] / "docs/metrics.md"
