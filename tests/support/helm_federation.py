@@ -15,7 +15,7 @@ from binder_federation.config.load import merged
 from tests.support.chart_schema import FEDERATION
 from tests.support.eventually import eventually
 from tests.support.helm_member import node_address
-from tests.support.kubectl import CallFailed, helm, kubectl, objects
+from tests.support.kubectl import CallFailed, evict, helm, kubectl, objects
 from tests.support.redis_image import redis_image
 
 START_SECONDS = 180
@@ -52,6 +52,23 @@ class HelmFederation:
         old = await self.replicas()
         await helm("rollback", RELEASE, "--namespace", self.namespace)
         await self._gone(old)
+
+    async def drain(self) -> int:
+        """Have every replica evicted, as when one node after the other is emptied; how often the
+        cluster refused it, as too few would have been left."""
+        old = await self.replicas()
+        refused = 0
+        for pod in old:
+
+            async def is_evicted(pod: str = pod) -> bool:
+                nonlocal refused
+                is_allowed = await evict(self.namespace, pod)
+                refused += not is_allowed
+                return is_allowed
+
+            await eventually(is_evicted, what=f"{pod} to be evicted", within_seconds=START_SECONDS)
+        await self._gone(old)
+        return refused
 
     async def replicas(self) -> list[str]:
         """Its pods whose container runs: a node takes its time to put away one that ended."""

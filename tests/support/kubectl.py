@@ -39,6 +39,23 @@ async def helm(*arguments: str, stdin: str | None = None) -> str:
     return await asyncio.to_thread(call, "helm", *arguments, stdin=stdin)
 
 
+async def evict(namespace: str, pod: str) -> bool:
+    """Ask that the pod be gone, as `kubectl drain` does: whether a PodDisruptionBudget lets it."""
+    eviction = {
+        "apiVersion": "policy/v1beta1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": namespace},
+    }
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    try:
+        await kubectl("create", "--raw", path, "--filename", "-", stdin=json.dumps(eviction))
+    except CallFailed as error:
+        if "disruption budget" in str(error):
+            return False
+        raise
+    return True
+
+
 async def objects(namespace: str, kind: str, selector: str = "") -> list[dict[str, Any]]:
     """The objects of a kind in a namespace, as the cluster's API gives them."""
     chosen: Sequence[str] = ["--selector", selector] if selector else []

@@ -29,6 +29,8 @@ STREAMS = 20
 """Open when the first replica is replaced, each of which must move."""
 MOST_STREAMS = 50
 """Open when the last one has been: nobody's launch ends before that."""
+REQUESTS = 100
+"""At least so many, each on a connection of its own, while one replica after the other goes."""
 PER_SECOND = 3.0
 LONG_SECONDS = 600.0
 """Longer than an upgrade may take: the traffic is ended by hand."""
@@ -94,7 +96,7 @@ async def members() -> AsyncIterator[dict[str, FakeMember]]:
         yield found
 
 
-async def test_an_upgrade_and_its_undoing_fail_no_launch(
+async def test_an_upgrade_its_undoing_and_a_drain_fail_no_launch(
     kubeconfig: str, docker_engine: str, members: dict[str, FakeMember], tmp_path: Path
 ) -> None:
     image = await asyncio.to_thread(project_image)
@@ -109,6 +111,8 @@ async def test_an_upgrade_and_its_undoing_fail_no_launch(
                 await federation.upgrade({"config": {"launch": {"attempts": 3}}})
             async with MovedReplicas(federation, traffic, [*members.values()], "its undoing"):
                 await federation.roll_back()
+            async with MovedReplicas(federation, traffic, [*members.values()], "a drain"):
+                refused, failed = await drained_under_requests(federation)
         finally:
             await traffic.aclose()
         twice = [visit.describe() for visit in traffic.visits if was_begun_again(visit)]
@@ -116,6 +120,26 @@ async def test_an_upgrade_and_its_undoing_fail_no_launch(
         # A visitor who is cut off before the first word of a launch begins another one.
         assert servers <= len(traffic.visits) * 1.05, f"launches were begun a second time: {twice}"
         assert await federation.restarts() == 0
+        assert refused, "2019-04-03: the cluster would have taken both replicas at once"
+        assert not failed, f"2019-04-03: requests failed during the drain: {failed}"
+
+
+async def drained_under_requests(federation: HelmFederation) -> tuple[int, list[str]]:
+    """How often the cluster refused to take a replica, and what failed of requests meanwhile."""
+    draining = asyncio.get_running_loop().create_task(federation.drain())
+    failed, asked = [], 0
+    while not draining.done() or asked < REQUESTS:
+        asked += 1
+        try:
+            async with httpx.AsyncClient(timeout=10) as client:
+                answer = await client.get(federation.url)
+        except httpx.TransportError as error:
+            failed.append(repr(error))
+        else:
+            if answer.status_code != 200:
+                failed.append(f"status {answer.status_code}")
+        await asyncio.sleep(0.1)
+    return await draining, failed
 
 
 def was_begun_again(visit: Visit) -> bool:
