@@ -106,4 +106,6 @@ async def launch_site(settings: AgentSettings) -> AsyncIterator[LaunchSite]:
 
 async def end_forcibly(name: str, pod: str) -> None:
     """Somebody ends the pod without a word."""
-    await kubectl("delete", "pod", pod, "-n", name, "--grace-period=0", "--force")
+    await kubectl(
+        "delete", "pod", pod, "-n", name, "--grace-period=0", "--force", "--ignore-not-found"
+    )
