@@ -17,7 +17,8 @@ ARG DOCKER_CLI_IMAGE=docker:27-cli
 
 FROM ${DOCKER_CLI_IMAGE} AS docker-cli
 
-# What every stage stands on: Python, git for repositories, tini as the first process. The agent
+# What every stage stands on: Python, git for repositories, tc for what sessions may send, tini as
+# the first process. The agent
 # starts a hub, which starts a proxy; when one of those dies, somebody must collect its children.
 FROM ${BASE_IMAGE} AS base
 USER 0
@@ -26,6 +27,7 @@ RUN set -eu; \
     command -v python3 >/dev/null || wanted="$wanted python3"; \
     command -v git >/dev/null || wanted="$wanted git"; \
     command -v tini >/dev/null || wanted="$wanted tini"; \
+    command -v tc >/dev/null || wanted="$wanted iproute2"; \
     [ -s /etc/ssl/certs/ca-certificates.crt ] || wanted="$wanted ca-certificates"; \
     if [ -n "$wanted" ]; then \
         command -v apt-get >/dev/null || { echo "The base image lacks$wanted, and apt-get." >&2; exit 1; }; \

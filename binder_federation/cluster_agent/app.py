@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 from binder_federation.binder.joining import STREAM_TEST_PATH
-from binder_federation.cluster_agent import activity, housekeeping, inventory, removal
+from binder_federation.cluster_agent import housekeeping, inventory, removal
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext, open_context
 from binder_federation.cluster_agent.handlers import build, drain, service, stream_test
 from binder_federation.cluster_agent.stacks.base import Stack
@@ -76,7 +76,7 @@ async def _start_loops(context: AgentContext) -> None:
         (context.warm.check, pool.TEND_EVERY_SECONDS, "tend-warm-servers"),
         (context.removals.reap, removal.REAP_EVERY_SECONDS, "reap-users"),
         (tidy, housekeeping.TIDY_EVERY_SECONDS, "tidy"),
-        (context.activity.pass_on, activity.ASK_EVERY_SECONDS, "pass-on-activity"),
+        (context.culling.look, context.settings.launch.cull_every_seconds, "cull-servers"),
     ):
         tasks.run_periodically(action, every_seconds=seconds, name=name)
     joiner = context.membership.joiner

@@ -15,7 +15,6 @@ from binder_federation.binder.providers import ProviderMetrics, make_providers
 from binder_federation.binder.providers.base import RepoProvider
 from binder_federation.binder.resolver import MemoryRefCache, Resolver
 from binder_federation.cluster_agent import housekeeping
-from binder_federation.cluster_agent.activity import Activity
 from binder_federation.cluster_agent.admission import Admission
 from binder_federation.cluster_agent.builds import Builds
 from binder_federation.cluster_agent.checks import check_records, make_checks
@@ -26,6 +25,7 @@ from binder_federation.cluster_agent.ended_launches import EndedLaunches
 from binder_federation.cluster_agent.gauges import AgentGauges
 from binder_federation.cluster_agent.hooks import Hook, load_hook
 from binder_federation.cluster_agent.hub_api import HubApi, RetryPolicy
+from binder_federation.cluster_agent.idle.culling import Culling
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
 from binder_federation.cluster_agent.launches import Launches
@@ -66,7 +66,7 @@ class AgentContext:
     sessions: Sessions
     inventory: Inventory
     removals: Removals
-    activity: Activity
+    culling: Culling
     reporter: Reporter
     streams: LaunchStreams
     warm: WarmPool
@@ -200,7 +200,14 @@ def _wire(
         metrics=metrics,
         on_full=lambda: housekeeping.note_full(stack=stack, sessions=sessions),
     )
-    activity = Activity(hub=hub, sessions=sessions)
+    culling = Culling(
+        hub=hub,
+        sessions=sessions,
+        removals=removals,
+        metrics=metrics,
+        launch=settings.launch,
+        patterns=settings.patterns,
+    )
     draining = Draining(state_dir=settings.state_dir)
     warm = make_pool(
         settings,
@@ -209,7 +216,7 @@ def _wire(
         sessions=sessions,
         removals=removals,
         inventory=inventory,
-        activity=activity,
+        culling=culling,
         metrics=metrics,
         tasks=tasks,
         registry=metrics.registry,
@@ -265,7 +272,7 @@ def _wire(
         sessions=sessions,
         inventory=inventory,
         removals=removals,
-        activity=activity,
+        culling=culling,
         reporter=Reporter(
             client=client,
             settings=settings,

@@ -44,6 +44,7 @@ log = structlog.get_logger(__name__)
 
 REQUEST_SECONDS = 30.0
 STATUS_SECONDS = 5.0
+MOST_BYTES_OF_SERVER = 256 * 1024
 SILENCE_SECONDS = 40.0
 """The hub's progress stream brings an empty line every 8 s."""
 PAGE_USERS = 200
@@ -218,18 +219,40 @@ class HubApi:
 
         This goes through the proxy, as a browser will, if not by the same way to it.
         """
+        content = await self.ask_server(server, token, "/api/status", within_seconds=within_seconds)
         try:
-            response = await self._client.get(
-                f"{self._hub.proxy_url}/user/{server}/api/status",
-                headers={"Authorization": f"token {token}"},
-                timeout=within_seconds,
-                follow_redirects=False,
-            )
-            if response.status_code != 200:
-                return None
-            return ServerStatus.model_validate_json(response.content)
-        except (httpx.HTTPError, ValidationError):
+            return None if content is None else ServerStatus.model_validate_json(content)
+        except ValidationError:
             return None
+
+    async def ask_server(
+        self, server: ServerName, token: str, path: str, *, within_seconds: float = STATUS_SECONDS
+    ) -> bytes | None:
+        """The body of a user's server's 200 at `path`; None for any other answer, or none.
+
+        It is a stranger's code that answers: no redirect is followed, and an answer that is
+        larger than `MOST_BYTES_OF_SERVER`, or takes longer than that, is none.
+        """
+        content = bytearray()
+        try:
+            async with (
+                asyncio.timeout(within_seconds),
+                self._client.stream(
+                    "GET",
+                    f"{self._hub.proxy_url}/user/{server}{path}",
+                    headers={"Authorization": f"token {token}", "Accept-Encoding": "identity"},
+                    follow_redirects=False,
+                ) as response,
+            ):
+                if response.status_code != 200:
+                    return None
+                async for chunk in response.aiter_raw():
+                    content += chunk
+                    if len(content) > MOST_BYTES_OF_SERVER:
+                        return None
+        except (httpx.HTTPError, TimeoutError):
+            return None
+        return bytes(content)
 
     async def _request(
         self,

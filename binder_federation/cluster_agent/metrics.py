@@ -40,6 +40,10 @@ class AgentMetrics:
             "hub_removals_total", "Users removed from the hub, by how it ended", "outcome"
         )
 
+        self.culled = self._counter(
+            "servers_culled_total", "Sessions that were ended, by why: idle or too_old", "reason"
+        )
+
         self._hub_failures = self._counter(
             "hub_request_failures_total",
             "Requests to the hub that it did not take, by reason: unreachable, 4xx or 5xx",

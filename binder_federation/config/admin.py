@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from binder_federation.config.credentials import Credential
-from binder_federation.config.policy import Moment
 from binder_federation.config.providers import Section
+from binder_federation.config.resources import Moment
 
 FULL_NAME = "admin"
 """Who has `admin.token`."""

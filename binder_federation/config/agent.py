@@ -55,8 +55,13 @@ class AgentLaunchSettings(Section):
     """Servers for visitors who are logged in, as the federation says (docs/members.md)."""
     named_servers_per_user: Annotated[int, Field(ge=1)] = 3
     cull_idle_seconds: Seconds = 600.0
+    """A server whose kernels and terminals nobody used for so long is ended."""
+    cull_without_kernels_seconds: Seconds = 3600.0
+    """While there is neither, requests count as use for so long; an open tab sends some by
+    itself. With jupyter-server-proxy (RStudio, applications) they count until `max_age_seconds`."""
     cull_every_seconds: Seconds = 60.0
     max_age_seconds: Seconds = 21_600.0
+    """A session ends when it has lasted so long, in use or not."""
 
 
 class Repo2dockerSettings(Section):
@@ -145,6 +150,21 @@ class AgentSettings(BaseSettings):
     """`console` for people, `json`, `ecs` (JSON for ELK); `auto`: on a terminal `console`, else
     `json`."""
     telemetry: TelemetrySettings = TelemetrySettings()
+
+    @property
+    def longest_launch(self) -> AgentLaunchSettings:
+        """`launch` with the longest times that any pattern allows: for the hub's own culler, which
+        knows no repositories, nor how long a warm server waited for its visitor."""
+        idle = [each.cull_idle_seconds or 0.0 for each in self.patterns]
+        age = [each.max_age_seconds or 0.0 for each in self.patterns]
+        idle_seconds = max(self.launch.cull_idle_seconds, *idle, 0.0)
+        age_seconds = max(self.launch.max_age_seconds, *age, 0.0)
+        return self.launch.model_copy(
+            update={
+                "cull_idle_seconds": idle_seconds,
+                "max_age_seconds": age_seconds + self.warm.max_age_seconds,
+            }
+        )
 
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:

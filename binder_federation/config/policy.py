@@ -4,23 +4,14 @@ The file that `policy_file` names has the same parts as `policy` in the settings
 it names replaces the settings' whole part.
 """
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from binder_federation.config.limits import Cidr
 from binder_federation.config.providers import Seconds, Section
-from binder_federation.config.resources import Pattern
-
-
-def _with_zone(value: datetime) -> datetime:
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_with_zone)]
-"""A date and time; UTC when it names no zone."""
+from binder_federation.config.resources import Moment, Pattern
 
 
 class SpecBan(Section):

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from binder_federation.config.providers import Section
+from binder_federation.config.providers import Seconds, Section
 
 _BYTES = re.compile(r"[0-9]+(\.[0-9]+)?[KMGT]?")
 
@@ -25,6 +26,12 @@ def _is_pattern(value: str) -> str:
     return value
 
 
+def _with_zone(value: datetime) -> datetime:
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_with_zone)]
+"""A date and time; UTC when it names no zone."""
 Bytes = Annotated[str, AfterValidator(_is_bytes)]
 Pattern = Annotated[str, AfterValidator(_is_pattern)]
 Cores = Annotated[float, Field(gt=0)]
@@ -46,12 +53,24 @@ class PatternSettings(Section):
     it must match. Of several patterns that match, later ones win, setting by setting.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
     pattern: Pattern
     cpu_guarantee: Cores | None = None
     cpu_limit: Cores | None = None
     memory_guarantee: Bytes | None = None
     memory_limit: Bytes | None = None
     sessions_per_repository: Annotated[int, Field(ge=0)] | None = None
+    cull_idle_seconds: Seconds | None = None
+    max_age_seconds: Seconds | None = None
+    begins_at: Annotated[Moment | None, Field(alias="from")] = None
+    """It holds from then on, for an event."""
+    ends_at: Annotated[Moment | None, Field(alias="until")] = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether `now` is within its time."""
+        has_begun = self.begins_at is None or self.begins_at <= now
+        return has_begun and (self.ends_at is None or now < self.ends_at)
 
 
 _HUB_NAMES = {
@@ -70,9 +89,11 @@ def server_limits(patterns: Sequence[PatternSettings], repository: str) -> dict[
 
 
 def settings_for(patterns: Sequence[PatternSettings], repository: str) -> dict[str, Any]:
-    """What the patterns say of `repository` (its affinity key): name → value, only what is set."""
+    """What the patterns say of `repository` (its affinity key) now: name → value, only what is
+    set."""
     found: dict[str, Any] = {}
+    now = datetime.now(UTC)
     for each in patterns:
-        if re.fullmatch(each.pattern, repository):
-            found |= each.model_dump(exclude={"pattern"}, exclude_none=True)
+        if each.holds(now) and re.fullmatch(each.pattern, repository):
+            found |= each.model_dump(exclude={"pattern", "begins_at", "ends_at"}, exclude_none=True)
     return found

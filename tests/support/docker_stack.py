@@ -49,7 +49,11 @@ def clean_engine(settings: AgentSettings) -> None:
         return
     owner = settings.state_dir.absolute()
     network = network_name(settings.docker.network, member=settings.name, owner=owner)
-    for rule in firewall_rules(bridge_name(network), settings.docker.blocked_networks):
+    for rule in firewall_rules(
+        bridge_name(network),
+        settings.docker.blocked_networks,
+        ports=settings.docker.egress_ports,
+    ):
         # Without the rule, or the rights to make one, there is nothing to remove.
         subprocess.run(
             ["iptables", "-w", "5", "-D", *rule], capture_output=True, timeout=30, check=False

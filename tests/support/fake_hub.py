@@ -30,6 +30,9 @@ class FakeServer:
     last_activity: str = ""
     is_unwanted: bool = False
     """It is forgotten when it has stopped."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answers: dict[str, Any] = field(default_factory=dict)
+    """What it answers of itself, by path below its own, as JSON or as bytes; other than usual."""
 
     def start_has_ended(self, is_well: bool) -> None:
         """The start went well, or not, unless it was stopped meanwhile."""
@@ -137,8 +140,9 @@ class FakeHub:
         ]
         for method, path, operation, handler in routes:
             app.router.add_route(method, path, self._guarded(operation, handler))
-        app.router.add_get("/user/{name}/api/status", self._status)
-        app.router.add_get("/user/{name}/{server}/api/status", self._status)
+        for path in ("api/status", "api/kernels", "api/terminals", "server-proxy/servers-info"):
+            app.router.add_get(f"/user/{{name}}/{path}", self._of_server)
+            app.router.add_get(f"/user/{{name}}/{{server}}/{path}", self._of_server)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -318,21 +322,30 @@ class FakeHub:
         self.groups[group].update(names)
         return web.json_response({"name": group, "users": sorted(self.groups[group])})
 
-    async def _status(self, request: web.Request) -> web.Response:
-        self.calls["status"] += 1
+    async def _of_server(self, request: web.Request) -> web.StreamResponse:
+        path = "/".join(request.path.rsplit("/", 2)[1:])
+        self.calls[path.rpartition("/")[2]] += 1
         server = self.servers.get(_key(request))
         if server is None or not server.ready or not self.answers.is_set():
             return web.Response(status=503)
         if request.headers.get("Authorization") != f"token {server.options['token']}":
             return _error(403, "Forbidden")
-        return web.json_response(
-            {
+        usual: dict[str, Any] = {
+            "api/status": {
                 "started": self.last_activity,
                 "last_activity": self.last_activity,
                 "connections": 0,
                 "kernels": 0,
-            }
-        )
+            },
+            "api/kernels": [],
+            "api/terminals": [],
+        }
+        answer = (usual | server.answers).get(path)
+        if answer is None:
+            return _error(404, "Not Found")
+        if isinstance(answer, bytes):
+            return web.Response(body=answer)
+        return web.json_response(answer)
 
     def _model(self, name: str) -> dict[str, Any]:
         servers = {}
@@ -345,7 +358,7 @@ class FakeHub:
                 "ready": server.ready,
                 "pending": server.pending,
                 "stopped": False,
-                "started": datetime.now(UTC).isoformat(),
+                "started": server.started.isoformat(),
                 "url": f"/user/{key}/",
                 "user_options": server.options,
             }

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from binder_federation.cluster_agent.hub_models import HANDED_OUT_GROUP
 from tests.support.agent_server import AgentServer, Seen
 from tests.support.eventually import eventually
+from tests.support.fake_hub import FakeHub
 
 
 def pool_of(servers: int, **changes: Any) -> Mapping[str, Any]:
@@ -41,3 +43,12 @@ def user_of(seen: Seen) -> str:
 def was_warm(seen: Seen) -> bool:
     """Whether the launch was given a warm server."""
     return seen.last.fields.get("warm") is True
+
+
+def waiting(hub: FakeHub) -> set[str]:
+    """Users whose server was started warm and given to nobody."""
+    return {
+        name
+        for name, server in hub.servers.items()
+        if server.options.get("warm") and name not in hub.groups.get(HANDED_OUT_GROUP, set())
+    }

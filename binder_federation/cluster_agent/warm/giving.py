@@ -9,9 +9,9 @@ the shelf.
 from collections.abc import Callable
 
 from binder_federation.binder.spec import ImageKey
-from binder_federation.cluster_agent.activity import Activity
 from binder_federation.cluster_agent.core.warm_plan import Waste
 from binder_federation.cluster_agent.hub_api import HubApi
+from binder_federation.cluster_agent.idle.culling import Culling
 from binder_federation.cluster_agent.launcher import RunningServer
 from binder_federation.cluster_agent.sessions import Place, Sessions
 from binder_federation.cluster_agent.warm.handouts import HandOuts
@@ -35,7 +35,7 @@ class Giving:
         shelf: Shelf,
         hub: HubApi,
         handouts: HandOuts,
-        activity: Activity,
+        culling: Culling,
         sessions: Sessions,
         tasks: BackgroundTasks,
         metrics: WarmMetrics,
@@ -45,7 +45,7 @@ class Giving:
         self._shelf = shelf
         self._hub = hub
         self._handouts = handouts
-        self._activity = activity
+        self._culling = culling
         self._sessions = sessions
         self._tasks = tasks
         self._metrics = metrics
@@ -100,6 +100,6 @@ class Giving:
         self._metrics.age_seconds.observe(server.age_seconds(self._clock()))
         self._sessions.hand_over(server.place, to=place)
         self._shelf.give(server)
-        noting = self._activity.note_used_now(server.place.server)
+        noting = self._culling.note_handed_out(server.place.server)
         self._tasks.start(noting, name=f"note-hand-out-{server.name}")
         return server.running

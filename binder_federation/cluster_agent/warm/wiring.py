@@ -4,10 +4,10 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from binder_federation.cluster_agent.activity import Activity
 from binder_federation.cluster_agent.core.warm_sizing import WarmRules
 from binder_federation.cluster_agent.draining import Draining
 from binder_federation.cluster_agent.hub_api import HubApi
+from binder_federation.cluster_agent.idle.culling import Culling
 from binder_federation.cluster_agent.inventory import Inventory
 from binder_federation.cluster_agent.launcher import Launcher
 from binder_federation.cluster_agent.metrics import AgentMetrics
@@ -33,7 +33,7 @@ def make_pool(
     sessions: Sessions,
     removals: Removals,
     inventory: Inventory,
-    activity: Activity,
+    culling: Culling,
     metrics: AgentMetrics,
     tasks: BackgroundTasks,
     registry: CollectorRegistry,
@@ -53,7 +53,7 @@ def make_pool(
         shelf=shelf,
         hub=hub,
         handouts=HandOuts(hub=hub),
-        activity=activity,
+        culling=culling,
         sessions=sessions,
         tasks=tasks,
         metrics=counted,

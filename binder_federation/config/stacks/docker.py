@@ -14,6 +14,9 @@ def _engine_url(value: str) -> str:
     return value
 
 
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+
 class DockerStackSettings(Section):
     """One Docker engine: it builds, keeps images and runs users' servers."""
 
@@ -33,6 +36,15 @@ class DockerStackSettings(Section):
     firewall: bool = True
     """Whether the agent, where it runs as root beside the engine, keeps servers from the
     machine's own services and from `blocked_networks`, with iptables."""
+    egress_ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(max_length=14)
+    ] = (
+        80,
+        443,
+        9418,
+    )
+    """TCP ports that servers reach elsewhere, with DNS: web and git. Empty: all. It takes the
+    firewall."""
     blocked_networks: tuple[str, ...] = ("169.254.0.0/16",)
     """What servers do not reach, as addresses with a prefix length: the cloud's metadata."""
     firewall_builds: bool = False

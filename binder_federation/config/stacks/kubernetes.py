@@ -79,6 +79,9 @@ class UserPodSettings(Section):
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
     port: Annotated[int, Field(ge=1024, le=65535)] = 8888
+    egress_megabits: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """How much one server may send, in Mbit/s. An init container from `build.image` sets it (tc),
+    as root with the capability NET_ADMIN, which the namespace must allow."""
     image_pull_tries: Annotated[int, Field(ge=1)] = 3
     """A server whose image cannot be pulled so many times has failed. (The cluster itself would
     try for ever.)"""

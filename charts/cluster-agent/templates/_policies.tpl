@@ -44,3 +44,15 @@ ports:
     port: {{ . }}
   {{- end }}
 {{- end }}
+
+{{/* Ports of what the settings name for builds: a registry and a BuildKit at ports of their own. */}}
+{{- define "agent.buildPorts" -}}
+{{- $registry := dig "registry" "repository" "" .Values.config | toString -}}
+{{- $found := list -}}
+{{- range list (first (splitList "/" $registry)) .Values.builder.buildkitAddress -}}
+  {{- with regexFind ":[0-9]+$" (. | toString) -}}
+    {{- $found = append $found (trimPrefix ":" . | int) -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end }}

@@ -132,6 +132,53 @@ def test_a_private_registry_can_be_allowed_for_builds_alone() -> None:
     assert not allows(given, source=SERVER, target=registry, port=5000)
 
 
+@pytest.mark.parametrize("pod", [SERVER, BUILD], ids=["a server", "a build"])
+@pytest.mark.parametrize(
+    ("port", "protocol", "is_open"),
+    [
+        (80, "TCP", True),
+        (443, "TCP", True),
+        (9418, "TCP", True),
+        (22, "TCP", False),
+        (25, "TCP", False),
+        (3333, "TCP", False),
+        (6667, "TCP", False),
+        (443, "UDP", False),
+        (53, "UDP", False),
+    ],
+    ids=["web", "https", "git", "ssh", "mail", "a mining pool", "IRC", "QUIC", "DNS elsewhere"],
+)
+def test_the_internet_is_the_web_and_git(
+    pod: Peer, port: int, protocol: str, is_open: bool
+) -> None:
+    found = allows(policies(), source=pod, target=GITHUB, port=port, protocol=protocol)
+
+    assert found is is_open
+
+
+def test_builds_reach_a_registry_and_buildkit_at_ports_of_their_own() -> None:
+    given = policies(
+        **{
+            "config.registry.repository": "registry.example.org:5443/images",
+            "builder.kind": "buildkit",
+            "builder.buildkitAddress": "tcp://buildkit.example.org:1234",
+        }
+    )
+
+    for port in (443, 1234, 5443):
+        assert allows(given, source=BUILD, target=GITHUB, port=port), port
+    assert not allows(given, source=BUILD, target=GITHUB, port=5000)
+    assert not allows(given, source=SERVER, target=GITHUB, port=5443)
+
+
+def test_all_ports_can_be_opened() -> None:
+    given = policies(**{"networkPolicies.servers.ports": [], "networkPolicies.builds.ports": []})
+
+    for pod in (SERVER, BUILD):
+        assert allows(given, source=pod, target=GITHUB, port=22)
+        assert not allows(given, source=pod, target=Peer(address="10.0.0.1"), port=22)
+
+
 def test_further_networks_can_be_blocked_and_ports_chosen() -> None:
     given = policies(
         **{

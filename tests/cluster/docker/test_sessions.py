@@ -31,6 +31,7 @@ from tests.support.eventually import eventually
 from tests.support.git_repositories import make_repository
 from tests.support.launch_checks import run_code
 from tests.support.local_stack import HubClient, Progress, Session, make_plan
+from tests.support.outside_host import outside_host
 from tests.support.running_up import StreamSeen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -165,6 +166,21 @@ async def test_what_is_out_of_reach(place: Place) -> None:
     assert other != "connected", "another user's server can be reached"
     for session in (first, second):
         await place.hub.stop(session)
+
+
+async def test_servers_reach_the_web_and_git_and_no_other_ports(place: Place) -> None:
+    if place.stack._network.firewall_missing:
+        pytest.skip(f"needs a firewall: {place.stack._network.firewall_missing}")
+    session = await launch(place)
+    ports = (80, 443, 9418, 22, 25, 3333, 6667)
+    async with outside_host(ports) as address:
+        targets = [(address, port) for port in ports]
+        found = json.loads(await place.run(session, CONNECT.replace("{targets}", repr(targets))))
+    assert dict(zip(ports, found, strict=True)) == {
+        **dict.fromkeys((80, 443, 9418), "connected"),
+        **dict.fromkeys((22, 25, 3333, 6667), "ECONNREFUSED"),
+    }
+    await place.hub.stop(session)
 
 
 async def test_a_launch_may_ask_for_other_limits(place: Place) -> None:

@@ -1,6 +1,7 @@
 """Servers through the hub: failures, cancellation, clean-up, quotas."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 from binder_federation.binder.events import Phase
 from tests.support.agent_server import SHA, AgentServer, running_agent
@@ -167,14 +168,16 @@ async def test_ended_servers_are_not_counted() -> None:
 async def test_activity_of_servers_is_passed_on(agent: AgentServer) -> None:
     await agent.launch()
     await agent.context.sessions.refresh()
-    await agent.context.activity.pass_on()
-    (name,) = agent.stack.hub.servers
-    assert agent.stack.hub.activity[name].startswith("2026-01-02T03:04:05")
+    ((name, server),) = agent.stack.hub.servers.items()
+    used = server.started + timedelta(milliseconds=1)
+    server.answers["api/kernels"] = [{"last_activity": used.isoformat()}]
+    await agent.context.culling.look()
+    assert datetime.fromisoformat(agent.stack.hub.activity[name]) == used
 
 
 async def test_a_server_that_does_not_answer_has_no_activity(agent: AgentServer) -> None:
     await agent.launch()
     await agent.context.sessions.refresh()
     agent.stack.hub.answers.clear()
-    await agent.context.activity.pass_on()
+    await agent.context.culling.look()
     assert not agent.stack.hub.activity

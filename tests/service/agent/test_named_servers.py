@@ -63,7 +63,7 @@ async def test_every_server_of_a_user_is_counted_used_and_known() -> None:
         assert sessions.images_in_use() == {str(one.last.fields["image"]) for one in seen}
         known = frozenset(ServerName(*server_in(one).split("/")) for one in seen)
         assert sessions.known_servers() == known, "none of their pods may be taken for nobody's"
-        await agent.context.activity.pass_on()
+        await agent.context.culling.look()
         assert stack.hub.activity.keys() == {server_in(one) for one in seen}
 
 

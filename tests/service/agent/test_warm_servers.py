@@ -10,21 +10,19 @@ from binder_federation.binder.events import Phase
 from binder_federation.cluster_agent.hub_models import HANDED_OUT_GROUP
 from tests.support.agent_server import PATH, SHA, AgentServer, running_agent
 from tests.support.eventually import eventually
-from tests.support.fake_hub import FakeHub, FakeServer
+from tests.support.fake_hub import FakeServer
 from tests.support.fake_stack import FakeStack
 from tests.support.report_receiver import ReportReceiver
-from tests.support.warm_agents import pool_of, until_warm, user_of, warm_servers, was_warm
+from tests.support.warm_agents import (
+    pool_of,
+    until_warm,
+    user_of,
+    waiting,
+    warm_servers,
+    was_warm,
+)
 
 OTHER = f"gh/owner/other/{SHA}"
-
-
-def waiting(hub: FakeHub) -> set[str]:
-    """Users whose server was started warm and given to nobody."""
-    return {
-        name
-        for name, server in hub.servers.items()
-        if server.options.get("warm") and name not in hub.groups.get(HANDED_OUT_GROUP, set())
-    }
 
 
 async def metric(agent: AgentServer, line: str) -> float:
@@ -276,7 +274,7 @@ async def test_waiting_is_no_idleness_and_the_visitor_has_the_whole_time() -> No
         await until_warm(agent, 1)
         (name,) = waiting(hub)
         await agent.context.sessions.refresh()
-        await agent.context.activity.pass_on()
+        await agent.context.culling.look()
         while_waiting = hub.activity[name]
         assert while_waiting > hub.last_activity, "the hub's culler leaves it alone"
         assert user_of(await agent.launch()) == name

@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_BRIDGE = "docker0"
 _SECONDS = 10.0
+_DNS_PORT = 53
+_NEW = ("-m", "conntrack", "--ctstate", "NEW")
 _REFUSE = ("-j", "REJECT", "--reject-with", "icmp-port-unreachable")
 
 
@@ -65,10 +67,27 @@ def network_config(network: str, *, member: str, owner: Path) -> dict[str, objec
     }
 
 
-def firewall_rules(bridge: str, blocked: Sequence[str]) -> list[list[str]]:
-    """Chain and rule, each once, in the order in which they are inserted at a chain's top."""
-    new = ["-m", "conntrack", "--ctstate", "NEW"]
-    return [*blocking_rules(bridge, blocked), ["INPUT", "-i", bridge, *new, *_REFUSE]]
+def firewall_rules(
+    bridge: str, blocked: Sequence[str], *, ports: Sequence[int] = ()
+) -> list[list[str]]:
+    """Chain and rule, each once; each refuses something, so their order does not matter."""
+    return [
+        *blocking_rules(bridge, blocked),
+        *port_rules(bridge, ports),
+        ["INPUT", "-i", bridge, *_NEW, *_REFUSE],
+    ]
+
+
+def port_rules(bridge: str, ports: Sequence[int]) -> list[list[str]]:
+    """Those that refuse connections to other ports than `ports` (TCP) and DNS; none for none."""
+    if not ports:
+        return []
+    open_ports = ",".join(str(port) for port in (_DNS_PORT, *ports))
+    start = ["DOCKER-USER", "-i", bridge]
+    return [
+        [*start, "-p", "tcp", *_NEW, "-m", "multiport", "!", "--dports", open_ports, *_REFUSE],
+        [*start, "-p", "udp", *_NEW, "-m", "udp", "!", "--dport", str(_DNS_PORT), *_REFUSE],
+    ]
 
 
 def blocking_rules(bridge: str, blocked: Sequence[str]) -> list[list[str]]:
@@ -124,7 +143,7 @@ class ServerNetwork:
 
     def _rules(self, name: str) -> list[list[str]]:
         blocked = self._settings.blocked_networks
-        rules = firewall_rules(bridge_name(name), blocked)
+        rules = firewall_rules(bridge_name(name), blocked, ports=self._settings.egress_ports)
         if self._settings.firewall_builds:
             rules += blocking_rules(DEFAULT_BRIDGE, blocked)
         return rules

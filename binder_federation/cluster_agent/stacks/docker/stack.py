@@ -241,7 +241,7 @@ class DockerStack:
             most_sessions=self.default_capacity if sessions is None else sessions,
             can_limit_disk=_can_limit_disk(info),
         )
-        self._managed_hub = ManagedHub(launch=self._settings.launch, plan=plan)
+        self._managed_hub = ManagedHub(launch=self._settings.longest_launch, plan=plan)
         await self._managed_hub.start()
 
     async def _check_tools(self) -> None:

@@ -55,6 +55,35 @@ def _identity(isolation: IsolationSettings) -> dict[str, Any]:
     return identity
 
 
+def egress_limit(isolation: IsolationSettings, *, megabits: float, image: str) -> dict[str, Any]:
+    """The init container that limits what a pod sends, for as long as its network lives.
+
+    A token bucket (https://man7.org/linux/man-pages/man8/tc-tbf.8.html) of a tenth of a second,
+    at least 128 KiB. What runs in the pod later has no capability to undo it.
+    """
+    burst_bytes = max(128 * 1024, int(megabits * 1e6 / 8 / 10))
+    rate = f"{round(megabits * 1000)}kbit"
+    return {
+        "name": "egress-limit",
+        "image": image,
+        "command": ["tc", "qdisc", "replace", "dev", "eth0", "root"],
+        "args": ["tbf", "rate", rate, "burst", str(burst_bytes), "latency", "400ms"],
+        "securityContext": {
+            "runAsUser": 0,
+            "runAsNonRoot": False,
+            "privileged": False,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]},
+            "seccompProfile": {"type": isolation.seccomp},
+        },
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "16Mi"},
+            "limits": {"cpu": "100m", "memory": "32Mi"},
+        },
+    }
+
+
 def disk_limits(isolation: IsolationSettings) -> dict[str, str]:
     """A container's `resources.limits` of what it may write: the node evicts who writes more."""
     return {"ephemeral-storage": isolation.disk_limit} if isolation.disk_limit else {}

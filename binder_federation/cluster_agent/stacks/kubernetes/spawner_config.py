@@ -12,6 +12,7 @@ from binder_federation.cluster_agent.stacks.kubernetes.isolation import (
     container_security,
     disk_limits,
     disk_requests,
+    egress_limit,
     pod_fields,
     pod_security,
 )
@@ -60,6 +61,8 @@ def plan_hub(
                 **kubernetes.user.model_dump(mode="json"),
                 "image_pull_policy": pull_policy(settings),
             },
+            "project_image": kubernetes.build.image,
+            "project_image_pull_policy": kubernetes.build.image_pull_policy,
             "isolation": settings.isolation.model_dump(mode="json"),
             "resources": settings.resources.model_dump(mode="json"),
             "unschedulable_seconds": (
@@ -90,6 +93,10 @@ def configure_spawner(config: Any, settings: RunSettings) -> None:
     spawner.apply_user_options = lambda _spawner, _options: None  # `start` reads them
     _configure_pod(spawner, UserPodSettings.model_validate(given["user"]), member=given["member"])
     _configure_isolation(spawner, isolation)
+    if (megabits := given["user"]["egress_megabits"]) is not None:
+        limit = egress_limit(isolation, megabits=megabits, image=given["project_image"])
+        policy = {"imagePullPolicy": given["project_image_pull_policy"]}
+        spawner.init_containers = [{**limit, **policy}]
 
 
 def _configure_pod(spawner: Any, user: UserPodSettings, *, member: str) -> None:

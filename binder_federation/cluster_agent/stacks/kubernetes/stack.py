@@ -190,7 +190,7 @@ class KubernetesStack:
             most_sessions=self._capacity if sessions is None else sessions,
             kubeconfig=kubeconfig,
         )
-        return ManagedHub(launch=self._settings.launch, plan=plan)
+        return ManagedHub(launch=self._settings.longest_launch, plan=plan)
 
     async def _remember(self) -> None:
         await self._last_used.load()

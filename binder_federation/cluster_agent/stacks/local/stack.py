@@ -81,7 +81,7 @@ class LocalStack:
             self._folders,
             most_sessions=self.default_capacity if sessions is None else sessions,
         )
-        self._hub = ManagedHub(launch=settings.launch, plan=plan)
+        self._hub = ManagedHub(launch=settings.longest_launch, plan=plan)
 
     @property
     def builder(self) -> Builder:

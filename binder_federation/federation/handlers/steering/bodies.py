@@ -11,7 +11,8 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from binder_federation.config.federation import MemberName
-from binder_federation.config.policy import Moment, QuotaScope
+from binder_federation.config.policy import QuotaScope
+from binder_federation.config.resources import Moment
 from binder_federation.federation.orders.errors import InvalidOrder
 
 MOST_SECONDS = 10 * 366 * 86_400.0

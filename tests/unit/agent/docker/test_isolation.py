@@ -175,6 +175,19 @@ def test_servers_do_not_reach_each_other_nor_the_machine() -> None:
     assert "NEW" in rules[1], "answers to the proxy pass"
 
 
+def test_servers_reach_the_web_git_and_dns_alone() -> None:
+    settings = DockerStackSettings()
+    rules = firewall_rules("bf-x", (), ports=settings.egress_ports)
+    tcp, udp = (" ".join(rule) for rule in rules if rule[0] == "DOCKER-USER")
+    assert "-i bf-x -p tcp" in tcp
+    assert "! --dports 53,80,443,9418" in tcp
+    assert "-i bf-x -p udp" in udp
+    assert "! --dport 53" in udp
+    assert "NEW" in tcp, "answers to the proxy pass"
+    assert "NEW" in udp
+    assert [rule[0] for rule in firewall_rules("bf-x", (), ports=())] == ["INPUT"]
+
+
 def test_two_agents_of_one_name_have_networks_of_their_own() -> None:
     pattern = DockerStackSettings().network
     names = {network_name(pattern, member="alpha", owner=Path(owner)) for owner in ("/one", "/two")}

@@ -1,0 +1,1 @@
+"""Ending sessions that nobody uses, and those that have lasted long enough."""
