@@ -11,10 +11,27 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from binder_federation.runtime.bounded import (
+    MOST_SESSIONS,
+    ByteCount,
+    CleanText,
+    Count,
+    Duration,
+    Epoch,
+    PlainText,
+    Sequence,
+)
+
 PROTOCOL_VERSION = 1
+MOST_REPORT_BYTES = 4 << 20
+MOST_IMAGES = 10_000
+"""In one report. A member with more of them tells of those that were used last."""
+MOST_CHECKS = 50
+MOST_REPOSITORIES = 1000
 
-
-Count = Annotated[int, Field(ge=0)]
+Repository = Annotated[PlainText, Field(max_length=2048)]
+"""An affinity key."""
+ImageKeyText = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class Tier(StrEnum):
@@ -33,14 +50,14 @@ class _Message(BaseModel):
 class ImageRecord(_Message):
     """One image that a member holds."""
 
-    key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    repository: Annotated[str, Field(max_length=2048)]
+    key: ImageKeyText
+    repository: Repository
     """The affinity key of the repository it was made from."""
     tier: Tier = Tier.NODE
-    size_bytes: Annotated[int, Field(ge=0)] = 0
-    nodes: Annotated[int, Field(ge=0)] = 0
+    size_bytes: ByteCount = 0
+    nodes: Count = 0
     """On how many of its machines, as far as the member knows."""
-    last_used: Annotated[float, Field(ge=0)] = 0.0
+    last_used: Epoch = 0.0
     """When it was last launched there, to the hour (an image in use is not news each time);
     seconds since the epoch, 0 if that is not known."""
 
@@ -48,15 +65,15 @@ class ImageRecord(_Message):
 class LoadRecord(_Message):
     """How busy a member is. A launch in flight counts as pending."""
 
-    capacity: Annotated[int, Field(ge=0)]
+    capacity: Count
     """Sessions that fit; 0 means none now."""
-    running: Annotated[int, Field(ge=0)] = 0
-    pending: Annotated[int, Field(ge=0)] = 0
-    build_slots: Annotated[int, Field(ge=0)] = 0
-    building: Annotated[int, Field(ge=0)] = 0
+    running: Count = 0
+    pending: Count = 0
+    build_slots: Count = 0
+    building: Count = 0
     can_build: bool = True
     """Builds stop before launches do, where disk or room runs out."""
-    warm: Annotated[int, Field(ge=0)] = 0
+    warm: Count = 0
     """Servers that wait for visitors. They have places beside those that run or are pending, and
     give way to launches: a member is as full as without them."""
 
@@ -64,23 +81,23 @@ class LoadRecord(_Message):
 class WarmRecord(_Message):
     """Servers of one image that wait for whoever launches it next."""
 
-    key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    servers: Annotated[int, Field(ge=1)]
+    key: ImageKeyText
+    servers: Annotated[int, Field(ge=1, le=MOST_SESSIONS)]
 
 
 class CheckRecord(_Message):
     """One check of a service, in the shape of BinderHub's /health."""
 
-    service: Annotated[str, Field(max_length=100)]
+    service: Annotated[CleanText, Field(max_length=100)]
     ok: bool
-    message: Annotated[str, Field(max_length=500)] = ""
+    message: Annotated[CleanText, Field(max_length=500)] = ""
 
 
 class EstimateRecord(_Message):
     """Seconds that a member takes, from its own experience; None while it has none."""
 
-    spawn_seconds: Annotated[float, Field(gt=0)] | None = None
-    build_seconds: Annotated[float, Field(gt=0)] | None = None
+    spawn_seconds: Duration | None = None
+    build_seconds: Duration | None = None
 
 
 class SpecBanRecord(_Message):
@@ -113,26 +130,28 @@ class MemberPolicy(_Message):
 class Report(_Message):
     """What a member says about itself."""
 
-    protocol: int = PROTOCOL_VERSION
-    member: str
-    session: Annotated[str, Field(max_length=64)]
+    protocol: Annotated[int, Field(ge=0, le=10_000)] = PROTOCOL_VERSION
+    member: Annotated[PlainText, Field(max_length=100)]
+    session: Annotated[PlainText, Field(max_length=64)]
     """Another one each time the agent starts, so that a restart is noticed."""
-    sequence: Annotated[int, Field(ge=0)]
+    sequence: Sequence
     load: LoadRecord
     estimates: EstimateRecord = EstimateRecord()
-    checks: tuple[CheckRecord, ...] = ()
+    checks: Annotated[tuple[CheckRecord, ...], Field(max_length=MOST_CHECKS)] = ()
     draining: bool = False
     """Its institution wants no new launches there; those that run stay."""
     warm: Annotated[tuple[WarmRecord, ...], Field(max_length=1000)] = ()
     """All images that servers wait for, in every report."""
     inventory: Literal["whole", "changes"]
-    images: tuple[ImageRecord, ...] = ()
+    images: Annotated[tuple[ImageRecord, ...], Field(max_length=MOST_IMAGES)] = ()
     """All images (`whole`), or those that are new or changed."""
-    removed: tuple[str, ...] = ()
+    removed: Annotated[tuple[ImageKeyText, ...], Field(max_length=MOST_IMAGES)] = ()
     """Keys of images that are gone (`changes` only)."""
-    repositories: Annotated[dict[str, Count], Field(max_length=1000)] = Field(default_factory=dict)
+    repositories: Annotated[dict[Repository, Count], Field(max_length=MOST_REPOSITORIES)] = Field(
+        default_factory=dict
+    )
     """Affinity key → sessions that run or start, of the repositories that have most."""
-    policy_digest: Annotated[str | None, Field(max_length=64)] = None
+    policy_digest: Annotated[PlainText | None, Field(max_length=64)] = None
     """The bans that the agent has; None from one that knows of none."""
 
 
@@ -140,7 +159,7 @@ class CredentialRecord(_Message):
     """A member's next credential. The agent keeps it before it signs with it, and goes on taking
     build tokens that are signed with the one of before for some minutes."""
 
-    generation: Annotated[int, Field(ge=1)]
+    generation: Annotated[int, Field(ge=1, le=2**31)]
     secret: SecretStr
 
     def to_body(self) -> dict[str, object]:

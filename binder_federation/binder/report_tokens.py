@@ -11,7 +11,7 @@ nothing when they are sent twice.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -42,6 +42,13 @@ class ReportClaims:
     """Of the credential; 0 for one from the federation's settings."""
     session: str = ""
     sequence: int = 0
+    body_sha256: str = field(default="", compare=False)
+    """Of the report that it signs, in hexadecimal."""
+
+    def check_body(self, body: bytes) -> None:
+        """Raises `NotAuthorized` when it signs another report than this."""
+        if self.body_sha256 != hashlib.sha256(body).hexdigest():
+            raise NotAuthorized("The signature is for another report.")
 
 
 def sign_report(
@@ -69,13 +76,12 @@ def sign_report(
     )
 
 
-def verify_report(credential: str, token: str, *, body: bytes, now: float) -> ReportClaims:
-    """What the token says; `NotAuthorized` when it is forged or for another body, `ClockOff` when
-    it is not of now."""
-    claims = _verify(credential, token, REPORT_AUDIENCE, now)
-    if claims.get("sha256") != hashlib.sha256(body).hexdigest():
-        raise NotAuthorized("The signature is for another report.")
-    return _read(claims)
+def verify_report(credential: str, token: str, *, now: float) -> ReportClaims:
+    """What the token says, before its report is read: `check_body` looks at that.
+
+    Raises `NotAuthorized` when it is forged, `ClockOff` when it is not of now.
+    """
+    return _read(_verify(credential, token, REPORT_AUDIENCE, now))
 
 
 def sign_request(
@@ -162,15 +168,17 @@ def _span(seconds: float) -> str:
 def _read(claims: dict[str, Any]) -> ReportClaims:
     member, generation = claims.get("sub"), claims.get("gen", 0)
     session, sequence = claims.get("sid", ""), claims.get("seq", 0)
+    body_sha256 = claims.get("sha256", "")
     is_plain = (
         isinstance(member, str)
         and isinstance(session, str)
+        and isinstance(body_sha256, str)
         and type(generation) is int
         and type(sequence) is int
     )
     if not is_plain:
         raise NotAuthorized("The signature does not say whose it is.")
-    return ReportClaims(str(member), generation, str(session), sequence)
+    return ReportClaims(str(member), generation, str(session), sequence, str(body_sha256))
 
 
 def _signing_key(credential: str) -> bytes:

@@ -15,6 +15,7 @@ from binder_federation.cluster_agent.handlers import build, drain, service, stre
 from binder_federation.cluster_agent.stacks.base import Stack
 from binder_federation.cluster_agent.warm import pool
 from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.bodies import add_body_limits
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -30,6 +31,7 @@ ANY_LAUNCH = r"/build/{path:[\s\S]*}"  # a `.` would leave out a decoded newline
 def create_app(settings: AgentSettings, *, stack: Stack | None = None) -> web.Application:
     """The application for `settings`, on `stack` or the one that they name."""
     app = web.Application(middlewares=[edge_middleware])
+    add_body_limits(app)
     app[CORS] = CorsPolicy()
     app.on_response_prepare.append(add_security_headers)
     app.on_response_prepare.append(make_cors_signal(app[CORS], prefix="/build"))

@@ -43,6 +43,7 @@ from binder_federation.cluster_agent.warm.pool import WarmPool
 from binder_federation.cluster_agent.warm.wiring import make_pool
 from binder_federation.config.agent import AgentSettings
 from binder_federation.health.checks import HealthChecks
+from binder_federation.runtime.bounded import MOST_SESSIONS
 from binder_federation.runtime.process_metrics import ProcessMetrics
 from binder_federation.runtime.scrubbing import find_secrets
 from binder_federation.runtime.tasks import BackgroundTasks
@@ -316,11 +317,11 @@ def _load(
 ) -> LoadRecord:
     usage = sessions.usage()
     return LoadRecord(
-        capacity=sessions.capacity,
-        running=usage.running,
-        pending=usage.pending,
-        build_slots=settings.build.slots,
-        building=builds.building + builds.waiting,
+        capacity=min(sessions.capacity, MOST_SESSIONS),
+        running=min(usage.running, MOST_SESSIONS),
+        pending=min(usage.pending, MOST_SESSIONS),
+        build_slots=min(settings.build.slots, MOST_SESSIONS),
+        building=min(builds.building + builds.waiting, MOST_SESSIONS),
         can_build=can_build,
-        warm=usage.warm,
+        warm=min(usage.warm, MOST_SESSIONS),
     )

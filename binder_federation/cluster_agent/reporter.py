@@ -10,13 +10,16 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from heapq import nlargest
 
 import httpx
 import structlog
 from pydantic import ValidationError
 
 from binder_federation.binder.messages import (
+    MOST_CHECKS,
+    MOST_IMAGES,
     CheckRecord,
     EstimateRecord,
     ImageRecord,
@@ -32,6 +35,7 @@ from binder_federation.cluster_agent.membership.identity import Identity
 from binder_federation.cluster_agent.metrics import AgentMetrics
 from binder_federation.cluster_agent.policy import HeldPolicy
 from binder_federation.config.agent import AgentSettings
+from binder_federation.runtime.bounded import clean_line, read_json
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +118,7 @@ class Reporter:
     async def _report(self) -> None:
         if not self._identity.is_known or self._identity.federation_url is None:
             return  # no member yet
-        images = dict(self._inventory.records)
+        images = _reported(self._inventory.records)
         report = await self._make(images)
         reply = await self._post(report)
         if reply is None:
@@ -142,7 +146,7 @@ class Reporter:
             load=self._load(),
             warm=self._warm(),
             estimates=self._estimates(),
-            checks=await self._checks(),
+            checks=(await self._checks())[:MOST_CHECKS],
             draining=self._is_draining(),
             repositories=self._repositories(),
             policy_digest=self._policy.digest,
@@ -167,7 +171,7 @@ class Reporter:
             if response.status_code == 403:
                 self._turn += 1  # the federation may not know the new one yet
             if response.status_code != 200:
-                self._note(f"status_{response.status_code}")
+                self._note(f"status_{response.status_code}", _sentence(response))
                 return None
             reply = ReportReply.model_validate_json(response.content)
         except httpx.TimeoutException:
@@ -194,14 +198,32 @@ class Reporter:
             generation=key.generation,
         )
 
-    def _note(self, trouble: str) -> None:
-        """Log a change of state, not every failure."""
+    def _note(self, trouble: str, why: str = "") -> None:
+        """Log a change of state, not every failure. `why`: the federation's own words."""
         if trouble:
             self._metrics.report_failures.labels(trouble).inc()
         if trouble == self._trouble:
             return
         if trouble:
-            log.warning("reports_not_taken", reason=trouble, url=self._identity.federation_url)
+            url = self._identity.federation_url
+            log.warning("reports_not_taken", reason=trouble, why=why, url=url)
         else:
             log.info("reports_taken_again")
         self._trouble = trouble
+
+
+def _reported(records: Mapping[str, ImageRecord]) -> dict[str, ImageRecord]:
+    """All images or, of more than a report takes, those that were used last."""
+    if len(records) <= MOST_IMAGES:
+        return dict(records)
+    latest = nlargest(MOST_IMAGES, records.values(), key=lambda record: record.last_used)
+    return {record.key: record for record in latest}
+
+
+def _sentence(response: httpx.Response) -> str:
+    """What the federation says is wrong with a report."""
+    try:
+        message = read_json(response.content[:10_000])["message"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return clean_line(message, 500) if isinstance(message, str) else ""

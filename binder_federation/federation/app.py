@@ -28,6 +28,7 @@ from binder_federation.federation.pages.making import make_pages
 from binder_federation.federation.prebuilds.records import WRITE_EVERY_SECONDS
 from binder_federation.federation.previews.wiring import open_previews
 from binder_federation.federation.wiring import open_context
+from binder_federation.runtime.bodies import add_body_limits
 from binder_federation.runtime.cors import CORS, CorsPolicy, make_cors_signal
 from binder_federation.runtime.web import (
     add_security_headers,
@@ -35,7 +36,7 @@ from binder_federation.runtime.web import (
     make_counting_signal,
 )
 
-MAX_REPORT_BYTES = 16 << 20
+SMALL_BYTES = 64 * 1024
 TIDY_SECONDS = 5.0
 VOTE_SECONDS = 5.0
 FIRST_ROUND_SECONDS = 2.0
@@ -51,7 +52,7 @@ async def create_app(settings: FederationSettings) -> web.Application:
     """The application for `settings`; it owns what it opens until it is cleaned up."""
     app = web.Application(
         middlewares=[edge_middleware, refuse_banned_networks],
-        client_max_size=MAX_REPORT_BYTES,
+        client_max_size=SMALL_BYTES,  # handlers read with limits of their own (runtime/bodies.py)
     )
     async with AsyncExitStack() as opened:
         context = await opened.enter_async_context(open_context(settings))
@@ -65,6 +66,7 @@ async def create_app(settings: FederationSettings) -> web.Application:
 def _fill(app: web.Application, context: FederationContext) -> None:
     settings = context.settings
     app[CONTEXT] = context
+    add_body_limits(app)
     app[PROXIES] = TrustedProxies(settings.trusted_proxies, settings.forwarded_headers)
     app[ADMIN_TOKENS] = AdminTokens(settings.admin)
     app[CORS] = CorsPolicy(settings.cors.named)

@@ -19,6 +19,7 @@ from binder_federation.federation.limits.wiring import Limits
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.placing import Placing
 from binder_federation.federation.prebuilds.prebuilds import Prebuilds
+from binder_federation.federation.report_rates import ReportRates
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import Roster
 from binder_federation.federation.shared.context import Shared
@@ -43,6 +44,7 @@ class FederationContext:
     repositories: Repositories
     monitor: HealthMonitor
     reports: Reports
+    report_rates: ReportRates
     shared: Shared
     fleet: FleetView
     steering: Steering

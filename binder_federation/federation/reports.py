@@ -19,6 +19,7 @@ from binder_federation.binder.messages import (
     PROTOCOL_VERSION,
     CheckRecord,
     EstimateRecord,
+    LoadRecord,
     Report,
     ReportReply,
 )
@@ -52,6 +53,8 @@ class _Known:
     checks: tuple[CheckRecord, ...]
     protocol: int
     is_draining: bool
+    was_admitted: bool = True
+    """Else its images were not looked at."""
     sent_since: deque[float] = field(default_factory=deque)
     lifetime_seconds: float = REPORT_LIFETIME_SECONDS
 
@@ -68,18 +71,29 @@ class Reports:
         on_change: OnChange = lambda _member: None,
         on_load_change: OnChange = lambda _member: None,
         on_report: OnReport = lambda _report, _now: None,
+        is_admitted: Callable[[str], bool] = lambda _member: True,
     ) -> None:
+        """Of a member that `is_admitted` does not know yet, nothing goes any further: not its
+        load, images or sessions, only what its checklist needs."""
         self._store = store
         self._session_seconds = session_seconds
         self._tell_others = tell_others
         self._on_change = on_change
         self._on_load_change = on_load_change
         self._on_report = on_report
+        self._is_admitted = is_admitted
         self._known: dict[str, _Known] = {}
+        self._refused: dict[str, str] = {}
+        """Why a member's last report was refused, in a sentence."""
         self._warm = WarmServers()
 
     async def accept(self, report: Report, *, now: float) -> ReportReply:
         """Take a report in; ask for the whole inventory when changes alone do not add up."""
+        self._refused.pop(report.member, None)
+        if not self._is_admitted(report.member):
+            self._keep(report, now)
+            self._tell_others(report.member, _without_images(report))
+            return ReportReply()
         if report.inventory == "whole":
             await self._store.replace_inventory(report.member, report.images, now=now)
         elif self._follows(report):
@@ -87,9 +101,18 @@ class Reports:
         else:
             return ReportReply(send_whole_inventory=True)
         self._keep(report, now)
-        body = report.model_dump_json(exclude={"images", "removed"})
-        self._tell_others(report.member, body.encode())
+        self._tell_others(report.member, _without_images(report))
         return ReportReply(send_whole_inventory=self._store.needs_whole_inventory(report.member))
+
+    def note_refused(self, member: str, why: str) -> None:
+        """A report of the member could not be taken. Its checks say so until the next one is."""
+        if self._refused.get(member) != why:
+            log.warning("report_refused", member=member, reason=why)
+        self._refused[member] = why
+
+    def forget(self, member: str) -> None:
+        """It is no member any more."""
+        self._refused.pop(member, None)
 
     def hear(self, body: bytes, *, now: float) -> None:
         """Take in what another replica tells of a report that came to it."""
@@ -177,7 +200,11 @@ class Reports:
     def checks(self, member: str, *, now: float) -> tuple[CheckRecord, ...]:
         """The member's own checks."""
         known = self._fresh(member, now)
-        return known.checks if known else ()
+        checks = known.checks if known else ()
+        if refused := self._refused.get(member):
+            message = f"The last one was not taken: {refused}"[:500]
+            return (*checks, CheckRecord(service="Reports", ok=False, message=message))
+        return checks
 
     def is_draining(self, member: str) -> bool:
         """Whether the member's own institution drains it, by its last word."""
@@ -195,11 +222,14 @@ class Reports:
         known = self._known.get(report.member)
         return (
             known is not None
+            and known.was_admitted
             and known.session == report.session
             and report.sequence == known.sequence + 1
         )
 
     def _keep(self, report: Report, now: float) -> None:
+        if not self._is_admitted(report.member):
+            report = _of_a_stranger(report)
         before = self._known.get(report.member)
         self._known[report.member] = _Known(
             session=report.session,
@@ -210,6 +240,7 @@ class Reports:
             checks=report.checks,
             protocol=report.protocol,
             is_draining=report.draining,
+            was_admitted=self._is_admitted(report.member),
             sent_since=_still_in_flight(before, report.load.pending, now),
         )
         self._warm.hear(report.member, report.warm)
@@ -221,6 +252,25 @@ class Reports:
         if known is None or now - known.received_at > known.lifetime_seconds:
             return None
         return known
+
+
+def _without_images(report: Report) -> bytes:
+    return report.model_dump_json(exclude={"images", "removed"}).encode()
+
+
+def _of_a_stranger(report: Report) -> Report:
+    """What a member that is not admitted yet may say: which protocol it speaks, how its checks are,
+    and that it reports. Its first report after that begins anew."""
+    return Report(
+        protocol=report.protocol,
+        member=report.member,
+        session=report.session,
+        sequence=report.sequence,
+        load=LoadRecord(capacity=0),
+        checks=report.checks,
+        draining=report.draining,
+        inventory="changes",
+    )
 
 
 def _still_in_flight(before: _Known | None, pending: int, now: float) -> deque[float]:

@@ -46,6 +46,7 @@ from binder_federation.federation.prebuilds.prebuilds import Prebuilds
 from binder_federation.federation.prebuilds.records import make_prebuild_records
 from binder_federation.federation.preparing import Preparing
 from binder_federation.federation.redirector.metrics import RedirectorMetrics
+from binder_federation.federation.report_rates import ReportRates
 from binder_federation.federation.reports import Reports
 from binder_federation.federation.roster import make_roster
 from binder_federation.federation.shared.bus import Topic
@@ -168,6 +169,7 @@ def _wire(
         on_change=lambda member: fleet.changed(member),
         on_load_change=lambda member: fleet.load_changed(member),
         on_report=heard,
+        is_admitted=lambda name: (member := roster.get(name)) is not None and not member.is_joining,
     )
     arrivals = Arrivals()
     decisions = Decisions(
@@ -313,6 +315,7 @@ def _wire(
         repositories=repositories,
         monitor=monitor,
         reports=reports,
+        report_rates=ReportRates(clock),
         shared=shared,
         fleet=fleet,
         steering=steering,

@@ -8,7 +8,6 @@ an answer the verdict stands. What a member sends is bounded in time and size.
 """
 
 import asyncio
-import json
 import socket
 import ssl
 from collections.abc import Mapping
@@ -17,9 +16,12 @@ from typing import Any
 
 import httpx
 
+from binder_federation.runtime.bounded import clean_line, read_json
+
 MAX_BODY_BYTES = 64 * 1024
 MAX_CHECKS = 50
 MAX_NAME_LENGTH = 100
+MAX_FIGURE = 1e9
 CAPACITY_CHECK = "Pod quota"
 
 
@@ -173,8 +175,8 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 def _read_object(body: bytes) -> dict[str, Any] | None:
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        content = read_json(body)
+    except ValueError:
         return None
     return content if isinstance(content, dict) else None
 
@@ -192,15 +194,18 @@ def _read_checks(content: Mapping[str, Any]) -> tuple[ProbedCheck, ...] | None:
 
 
 def _read_check(raw: Mapping[str, Any]) -> ProbedCheck:
-    service = str(raw.get("service", "unnamed"))[:MAX_NAME_LENGTH]
+    named = raw.get("service")
+    service = (clean_line(named, MAX_NAME_LENGTH) if isinstance(named, str) else "") or "unnamed"
     return ProbedCheck(
         service=service,
         ok=raw.get("ok") is True,
         is_decisive=service != CAPACITY_CHECK and not raw.get("_ignore_failure"),
         numbers={
-            name[:MAX_NAME_LENGTH]: value
+            clean_line(name, MAX_NAME_LENGTH): value
             for name, value in list(raw.items())[:MAX_CHECKS]
-            if isinstance(value, int | float) and not isinstance(value, bool)
+            if isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and abs(value) <= MAX_FIGURE
         },
     )
 
@@ -210,7 +215,9 @@ def _read_versions(answer: _Answer) -> Mapping[str, str | int] | None:
     if content is None:
         return None
     return {
-        name[:MAX_NAME_LENGTH]: value[:MAX_NAME_LENGTH] if isinstance(value, str) else value
+        clean_line(name, MAX_NAME_LENGTH): (
+            clean_line(value, MAX_NAME_LENGTH) if isinstance(value, str) else value
+        )
         for name, value in list(content.items())[:MAX_CHECKS]
         if isinstance(value, str | int)
     }

@@ -5,15 +5,18 @@ agent's own settings.
 """
 
 import hmac
-import json
 from typing import ClassVar
 
 from aiohttp import web
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.cluster_agent.context import CONTEXT, AgentContext
+from binder_federation.runtime.bodies import read_body
+from binder_federation.runtime.bounded import read_json
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
+
+MOST_BYTES = 16 * 1024
 
 
 class InvalidDrain(ServiceError):
@@ -71,7 +74,7 @@ def _answer(context: AgentContext) -> web.Response:
 
 async def _reason(request: web.Request) -> str:
     try:
-        body = json.loads(await request.read() or b"{}")
+        body = read_json(await read_body(request, most_bytes=MOST_BYTES) or b"{}")
     except ValueError as error:
         raise InvalidDrain("The body is not JSON.") from error
     reason = body.get("reason", "") if isinstance(body, dict) else None

@@ -8,6 +8,7 @@ from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.joining.errors import InvalidJoinRequest
 from binder_federation.federation.joining.signatures import authenticate_request
 from binder_federation.federation.roster import Member
+from binder_federation.runtime.bodies import read_body
 from binder_federation.runtime.web import json_ok
 
 MOST_BYTES = 16 * 1024
@@ -23,11 +24,7 @@ def add_joining_routes(app: web.Application) -> None:
 
 async def join(request: web.Request) -> web.Response:
     """`POST /api/join`: an invitation's token for a membership."""
-    body = b""
-    while chunk := await request.content.read(MOST_BYTES):
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise InvalidJoinRequest("A request to join is not as long as this.")
+    body = await read_body(request, most_bytes=MOST_BYTES)
     reply = await request.app[CONTEXT].joining.join(_parse(body))
     return json_ok(reply.to_body(), status=201)
 

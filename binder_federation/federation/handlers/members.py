@@ -7,14 +7,17 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from binder_federation.binder.errors import NotAuthorized
-from binder_federation.binder.messages import Report
+from binder_federation.binder.messages import MOST_REPORT_BYTES, Report
+from binder_federation.binder.report_tokens import ReportClaims
 from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.core.eligible import Refusal
 from binder_federation.federation.joining.joining import add_credential
 from binder_federation.federation.joining.signatures import authenticate_report, read_bearer
 from binder_federation.federation.redirector.active_hosts import active_hosts
+from binder_federation.federation.report_rates import ReportsTooOften
 from binder_federation.federation.roster import Member
 from binder_federation.health.state import Health, MemberState
+from binder_federation.runtime.bodies import BodyTooLarge, BodyTooSlow, read_body
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
 
@@ -54,13 +57,14 @@ async def take_report(request: web.Request) -> web.Response:
     """`POST /api/members/{name}/report`: what an agent says about its own member."""
     context = request.app[CONTEXT]
     name = request.match_info["name"]
-    now, body = context.clock(), await request.read()
-    member, claims = authenticate_report(
-        context.roster, name, read_bearer(request), body=body, now=now
-    )
-    report = _parse(body)
-    if report.member != member.name:
-        raise NotAuthorized(f"{member.name} may report about itself only.")
+    now = context.clock()
+    member, claims = authenticate_report(context.roster, name, read_bearer(request), now=now)
+    try:
+        report = await _read_report(request, member, claims)
+    except (InvalidReport, BodyTooLarge, BodyTooSlow, ReportsTooOften) as error:
+        context.reports.note_refused(member.name, error.message)
+        context.metrics.reports_refused.labels(member.name, error.code).inc()
+        raise
     if claims is not None:
         context.joining.replays.check(report, now=now)
     reply = await context.reports.accept(report, now=context.clock())
@@ -72,6 +76,19 @@ async def take_report(request: web.Request) -> web.Response:
     if report.policy_digest is not None and report.policy_digest != policy.digest:
         reply = reply.model_copy(update={"policy": policy})
     return json_ok(add_credential(reply, credential))
+
+
+async def _read_report(request: web.Request, member: Member, claims: ReportClaims | None) -> Report:
+    """The member's report. What it gets wrong is its failure, and nobody else's."""
+    rates = request.app[CONTEXT].report_rates
+    rates.check(member.name, min(request.content_length or 0, MOST_REPORT_BYTES))
+    body = await read_body(request, most_bytes=MOST_REPORT_BYTES)
+    if claims is not None:
+        claims.check_body(body)
+    report = _parse(body)
+    if report.member != member.name:
+        raise NotAuthorized(f"{member.name} may report about itself only.")
+    return report
 
 
 def _parse(body: bytes) -> Report:

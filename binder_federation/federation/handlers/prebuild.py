@@ -22,6 +22,7 @@ from binder_federation.federation.context import CONTEXT, FederationContext
 from binder_federation.federation.handlers.admin import ScopeNeeded, check_admin
 from binder_federation.federation.handlers.public_url import client_address
 from binder_federation.federation.launch_request import LaunchRequest
+from binder_federation.runtime.bodies import read_body
 from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.web import json_ok
 
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 SAFE = "/%:@!$&()*+,;=~"
 ANYBODY = "anybody"
+MOST_BYTES = 64 * 1024
 
 
 class InvalidBuildRequest(ServiceError):
@@ -62,7 +64,7 @@ async def begin(request: web.Request) -> web.Response:
     """`POST /api/builds`: 202 with the pre-build, and its address in `Location`."""
     context = request.app[CONTEXT]
     who = _who(request)
-    wanted = _parse(await request.read())
+    wanted = _parse(await read_body(request, most_bytes=MOST_BYTES))
     if who == ANYBODY:
         _check_anybody(context, wanted)
     names = wanted.members if isinstance(wanted.members, str) else _names(context, wanted.members)

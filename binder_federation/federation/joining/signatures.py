@@ -35,15 +35,16 @@ def read_bearer(request: web.Request) -> str:
 
 
 def authenticate_report(
-    roster: Roster, name: str, bearer: str, *, body: bytes, now: float
+    roster: Roster, name: str, bearer: str, *, now: float
 ) -> tuple[Member, ReportClaims | None]:
     """The member `name`, whose report this is, and what its signature says; None without one.
 
-    Raises `NotAuthorized`, `ClockOff`, `MemberRevoked`.
+    The head is enough for it: nobody else's report is read. Whether the signature is of this
+    report is for `ReportClaims.check_body`. Raises `NotAuthorized`, `ClockOff`, `MemberRevoked`.
     """
     if is_signature(bearer):
         return _find_signer(
-            roster, name, bearer, lambda key, token: verify_report(key, token, body=body, now=now)
+            roster, name, bearer, lambda key, token: verify_report(key, token, now=now)
         )
     member = roster.authenticate(name, bearer)
     if member.is_joined:

@@ -55,6 +55,12 @@ class FederationMetrics:
         self.reports = Counter(
             "binderfed_reports_total", "Reports taken in, by member", ["member"], registry=registry
         )
+        self.reports_refused = Counter(
+            "binderfed_reports_refused_total",
+            "Reports that were not taken, by member and code: invalid_report, body_too_large, …",
+            ["member", "code"],
+            registry=registry,
+        )
         self.responses = Counter(
             "binderfed_http_responses_total",
             "Answers by the class of their status: 2xx, 3xx, 4xx, 5xx",

@@ -209,6 +209,10 @@ async def test_a_report_is_its_members_own(
     own = await newcomer.report(client, images=images)
     assert own.status_code == 200
     counts = [await store.image_count(name) for name in ("alpha", "uni-x")]
+    assert counts == [0, 0], "nothing of a member counts before it is admitted"
+    await newcomer.wait_for(client, "admitted")
+    await newcomer.report(client, images=images)
+    counts = [await store.image_count(name) for name in ("alpha", "uni-x")]
     assert counts == [0, 1], "a member's images are its own alone"
 
 

@@ -100,3 +100,26 @@ def test_of_a_rule_for_each_the_fullest_repository_counts() -> None:
 
     assert tally.most_of_rules() == [7, 50]
     assert tally.of_group(1) == 60
+
+
+def test_a_members_word_alone_uses_up_no_quota() -> None:
+    sessions = RepositorySessions(session_seconds=100)
+    sessions.hear(report("alpha", a=150), now=NOW)
+    assert (sessions.tally.of(A), sessions.total) == (99, 99), "no more than its capacity"
+    sessions.hear(report("alpha", a=1), now=NOW + 3)
+    sessions.hear(report("alpha", a=90, b=90), now=NOW + 6)
+    assert (sessions.tally.of(A), sessions.tally.of(B), sessions.total) == (1, 0, 1)
+
+
+def test_a_member_that_comes_later_has_what_was_sent_there() -> None:
+    sessions = RepositorySessions(session_seconds=100)
+    sessions.hear(report("alpha"), now=NOW)
+    sessions.hear(report("late", b=50), now=NOW + 120)
+    assert (sessions.tally.of(B), sessions.total) == (0, 0)
+    sessions.sent("late", B, now=NOW + 130)
+    sessions.hear(report("late"), now=NOW + 133)  # it builds
+    assert sessions.tally.of(B) == 0
+    sessions.hear(report("late", b=1), now=NOW + 900)
+    assert (sessions.tally.of(B), sessions.total) == (1, 1)
+    sessions.hear(report("late", b=2), now=NOW + 903)
+    assert sessions.tally.of(B) == 1, "the same launch counts once"

@@ -14,8 +14,10 @@ from binder_federation.config.federation import MemberName
 from binder_federation.config.policy import QuotaScope
 from binder_federation.config.resources import Moment
 from binder_federation.federation.orders.errors import InvalidOrder
+from binder_federation.runtime import bodies
 
 MOST_SECONDS = 10 * 366 * 86_400.0
+MOST_BYTES = 64 * 1024
 LEAST_WEIGHT = 0.001
 MOST_WEIGHT = 1_000_000.0
 
@@ -147,7 +149,7 @@ AnyBody = TypeVar("AnyBody", bound=Body)
 
 async def read_body(request: web.Request, model: type[AnyBody]) -> AnyBody:
     """The request's body; no body is an empty one. Raises `InvalidOrder` with one sentence."""
-    raw = await request.read()
+    raw = await bodies.read_body(request, most_bytes=MOST_BYTES)
     try:
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:

@@ -1,0 +1,117 @@
+"""What comes from outside, made harmless where it comes in: JSON, numbers, text, URLs.
+
+One place for the bounds that every boundary shares. JSON from outside may hold what is none:
+`NaN` and `Infinity`, a number of 400 digits, 100,000 brackets, half of a surrogate pair. Python
+reads all of these, and something breaks later, far from who sent it: arithmetic, a page, a
+metric. So it is refused, or cleaned, at once.
+"""
+
+import json
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+MOST_DIGITS = 18
+"""Of a whole number: it fits 64 bits, a float and a Redis counter."""
+MOST_DEPTH = 32
+
+MOST_SESSIONS = 100_000
+"""At one member. The largest Binders have a thousandth of the sessions of a hundred of these."""
+
+Count = Annotated[int, Field(ge=0, le=MOST_SESSIONS)]
+"""Sessions, builds, nodes: of one member."""
+Sequence = Annotated[int, Field(ge=0, le=2**53)]
+ByteCount = Annotated[int, Field(ge=0, le=10**15)]
+"""Up to a petabyte."""
+Duration = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
+"""Seconds, up to some months."""
+Epoch = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+"""Seconds since 1970, up to the year 5138."""
+
+_NO_TEXT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+"""Control characters but tab and newline, those that turn the direction of text, and halves of
+surrogate pairs, which no encoding takes."""
+_REPLACED_BY = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean_text(text: str, most: int) -> str:
+    """`text` with what is no text replaced, and cut to `most` characters."""
+    return _NO_TEXT.sub(_REPLACED_BY, text[:most])
+
+
+def clean_line(text: str, most: int) -> str:
+    """The same on one line: each run of white space is one space."""
+    return " ".join(clean_text(text[: 4 * most], 4 * most).split())[:most]
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether there is nothing to clean, and no line break."""
+    return _NO_TEXT.search(text) is None and "\n" not in text and "\t" not in text
+
+
+def _plain(text: str) -> str:
+    if not is_plain_text(text):
+        raise ValueError("has control characters or line breaks, which a name cannot have")
+    return text
+
+
+def _cleaned(text: str) -> str:
+    return clean_text(text, len(text))
+
+
+PlainText = Annotated[str, AfterValidator(_plain)]
+"""A name or key: what is no text is refused, since another name would be another thing."""
+CleanText = Annotated[str, AfterValidator(_cleaned)]
+"""Words for people: what is no text is replaced. Give it a `max_length`."""
+
+
+def read_json(text: bytes | str) -> Any:
+    """The JSON value in `text`. Raises ValueError for what is no JSON, or none that we take.
+
+    Numbers are finite, whole ones have at most 18 digits, and nesting is at most 32 deep.
+    """
+    try:
+        value = json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_read_int, parse_float=_read_float
+        )
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
+    if _is_deeper(value, MOST_DEPTH):
+        raise ValueError("the JSON is nested too deeply")
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _read_int(digits: str) -> int:
+    if len(digits) > MOST_DIGITS + digits.startswith("-"):
+        raise ValueError(f"a whole number has more than {MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _read_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        following: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                following += each.values()
+            elif isinstance(each, list):
+                following += each
+        if not following:
+            return False
+        level = following
+    return any(isinstance(each, dict | list) for each in level)
