@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from binder_federation.runtime.bounded import read_json
 from binder_federation.runtime.errors import ServiceError
+
+MOST_MESSAGE_BYTES = 64 * 1024
+"""Of one message of a stream, all of its lines together."""
+MOST_ID = 100
 
 
 class Phase(StrEnum):
@@ -59,17 +64,21 @@ def failed_event(error: ServiceError) -> Event:
 
 def event_from_json(text: str) -> Event:
     """The event in a `data:` text; an unknown phase is `unknown`. ValueError if it is not JSON."""
-    body = json.loads(text)
+    body = read_json(text)
     if not isinstance(body, dict):
         raise ValueError("an event is a JSON object")
-    raw_phase = body.pop("phase", "unknown")
-    if raw_phase == "failure":
-        raw_phase = "failed"  # so says repo2docker's log, before 2021
-    try:
-        phase = Phase(raw_phase)
-    except ValueError:
-        phase = Phase.UNKNOWN
+    phase = phase_of(body.pop("phase", Phase.UNKNOWN.value))
     return Event(phase, str(body.pop("message", "")), body)
+
+
+def phase_of(name: Any) -> Phase:
+    """The phase of that name; `unknown` for any other."""
+    if name == "failure":
+        return Phase.FAILED  # so says repo2docker's log, before 2021
+    try:
+        return Phase(name)
+    except ValueError:
+        return Phase.UNKNOWN
 
 
 def encode_event(event: Event, event_id: str | None = None) -> bytes:
@@ -92,36 +101,42 @@ class StreamMessage:
 class StreamParser:
     """Turns the bytes of an event stream into messages, in whatever pieces they come.
 
-    Comments count as life (`comments`), not as messages. A line over
-    `max_line_bytes` raises ValueError: a stream may not fill our memory.
+    Comments count as life (`comments`), not as messages. A line or a message, however many
+    lines it has, over `most_bytes` raises ValueError: a stream may not fill our memory.
     """
 
-    def __init__(self, *, max_line_bytes: int = 1 << 20) -> None:
+    def __init__(self, *, most_bytes: int = MOST_MESSAGE_BYTES) -> None:
         self._buffer = b""
         self._data: list[str] = []
+        self._size = 0
         self._event_id = ""
-        self._max_line_bytes = max_line_bytes
+        self._most_bytes = most_bytes
         self.comments = 0
 
     def feed(self, chunk: bytes) -> list[StreamMessage]:
         """The messages that `chunk` completes."""
         self._buffer += chunk
         *lines, self._buffer = self._buffer.split(b"\n")
-        if len(self._buffer) > self._max_line_bytes:
-            raise ValueError(f"a line of the event stream is over {self._max_line_bytes} bytes")
-        taken = (self._take(line.rstrip(b"\r").decode("utf-8", "replace")) for line in lines)
+        if len(self._buffer) > self._most_bytes:
+            raise ValueError(f"a line of the event stream is over {self._most_bytes} bytes")
+        taken = (self._take(line.rstrip(b"\r")) for line in lines)
         return [message for message in taken if message is not None]
 
-    def _take(self, line: str) -> StreamMessage | None:
+    def _take(self, raw: bytes) -> StreamMessage | None:
+        self._size += len(raw)
+        if self._size > self._most_bytes:
+            raise ValueError(f"a message of the event stream is over {self._most_bytes} bytes")
+        line = raw.decode("utf-8", "replace")
         if not line:
-            data, self._data = "\n".join(self._data), []
+            data, self._data, self._size = "\n".join(self._data), [], 0
             return StreamMessage(self._event_id, data) if data else None
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not name:
             self.comments += 1
+            self._size -= len(raw)
         elif name == "data":
             self._data.append(value)
-        elif name == "id":
+        elif name == "id" and len(value) <= MOST_ID:
             self._event_id = value
         return None

@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 Emit = Callable[[Event], None]
 
+MOST_LINE = 4000
+"""Characters of a tool's line. An event with it fits 64 KiB, whatever they are."""
 GRACE_SECONDS = 15.0
 """A builder keeps its deadlines itself, with better messages; this is for one that hangs."""
 
@@ -55,7 +57,8 @@ class _Build:
 
     def log(self, line: str) -> None:
         """`BuildProgress`: a line of a tool's output."""
-        self.record.append(Event(self.record.phase or Phase.BUILDING, f"{line}\n"))
+        shown = line if len(line) <= MOST_LINE else f"{line[:MOST_LINE]} …"
+        self.record.append(Event(self.record.phase or Phase.BUILDING, f"{shown}\n"))
 
     def tell_place(self, place: int) -> None:
         """The build waits for a slot, `place` in the line."""

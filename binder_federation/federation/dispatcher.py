@@ -17,6 +17,7 @@ from typing import TypedDict
 import structlog
 from yarl import URL
 
+from binder_federation.binder.errors import MemberUnreachable
 from binder_federation.binder.events import Event, Phase, failed_event
 from binder_federation.binder.providers.refs import short_ref
 from binder_federation.binder.resolver import ResolvedSpec, Resolver
@@ -30,6 +31,8 @@ from binder_federation.federation.launch import Launch
 from binder_federation.federation.launch_ids import MemberPosition, member_launch_id
 from binder_federation.federation.launch_state import Course
 from binder_federation.federation.lessons import Lessons
+from binder_federation.federation.log_allowance import LogAllowance
+from binder_federation.federation.member_events import check_ready
 from binder_federation.federation.member_stream import MemberEvent, MemberStreams
 from binder_federation.federation.metrics import FederationMetrics
 from binder_federation.federation.narrator import Narrator
@@ -37,7 +40,8 @@ from binder_federation.federation.outcomes import FailedAttempt, final_failure, 
 from binder_federation.federation.placing import Placing
 from binder_federation.federation.staying import decide_to_stay
 from binder_federation.federation.stopwatch import Stopwatch
-from binder_federation.runtime.errors import ServiceError
+from binder_federation.federation.verdicts import Verdicts
+from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.tasks import BackgroundTasks
 from binder_federation.runtime.tracing import NO_TRACING, Tracing
 
@@ -92,6 +96,7 @@ class Dispatcher:
         self._tasks = tasks
         self._clock = clock
         self._tracing = tracing
+        self._verdicts = Verdicts(clock)
 
     async def run(self, launch: Launch) -> None:
         """Tell the launch what happens, up to its final event."""
@@ -130,13 +135,25 @@ class Dispatcher:
                 return
             failure = await self._try_observed(launch, resolved, attempt)
             if failure is None:
+                self._launched(launch, resolved)
                 return
+            verdict = _verdict(launch.failures)
             launch.note_failure(failure)
-            if failure.is_final:
-                event = failure.event.adding(member=failure.member, attempt=attempt.number)
-                launch.tell(event)
-                return
+            if verdict is not None:
+                if failure.is_final:
+                    self._verdicts.note_broken(resolved.image_key)
+                break  # a second member was asked
+            if failure.is_final and self._verdicts.is_broken(resolved.image_key):
+                break
         launch.tell(final_failure(launch.failures, {}))
+
+    def _launched(self, launch: Launch, resolved: ResolvedSpec) -> None:
+        """It works: who said that the repository is broken was wrong."""
+        self._verdicts.note_works(resolved.image_key)
+        verdict = _verdict(launch.failures)
+        if verdict is not None:
+            log.warning("member_contradicted", launch=launch.id, member=verdict.member)
+            self._lessons.contradicted(verdict.member)
 
     async def _resolve(self, launch: Launch) -> ResolvedSpec:
         if launch.state.resolved is not None:
@@ -211,6 +228,12 @@ class Dispatcher:
         except ServiceError as error:
             failure = FailedAttempt(attempt.member, failed_event(error), error.fault)
             self._dismiss(launch)
+        except Exception:
+            # What a member sends is the member's. If the mistake is ours, the log has it.
+            log.exception("member_stream_not_read", member=attempt.member, launch=launch.id)
+            unreadable = MemberUnreachable(f"{attempt.member} sent what cannot be read.")
+            failure = FailedAttempt(attempt.member, failed_event(unreadable), Fault.MEMBER)
+            self._dismiss(launch)
         await self._lessons.attempt_ended(
             resolved, attempt.member, failure, decided_at=attempt.decided_at
         )
@@ -267,12 +290,14 @@ class Dispatcher:
         stopwatch: Stopwatch,
     ) -> Event:
         """Pass a member's events on, adding what the federation knows; returns the final one."""
-        member = attempt.member
+        member, allowance = attempt.member, LogAllowance(attempt.member)
         async with aclosing(self._open(launch, resolved, member)) as events:
             async for numbered in events:
                 event = numbered.event
                 if event.phase is Phase.FAILED:
                     return event
+                if event.phase is Phase.READY and not launch.request.is_build_only:
+                    _check_ready(member, event)
                 now = self._clock()
                 stopwatch.saw(event.phase, now=now)
                 if event.fields.get("warm") is True:
@@ -280,7 +305,9 @@ class Dispatcher:
                 await self._lessons.saw(resolved, member, event, now=now)
                 if _is_surprised(attempt, event, narrator):
                     await self._lessons.builds_after_all(resolved, member, now=now)
-                launch.tell(narrator.tell(event), MemberPosition(member, numbered.number))
+                told = allowance.take(event)
+                if told is not None:
+                    launch.tell(narrator.tell(told), MemberPosition(member, numbered.number))
                 if event.phase is Phase.READY:
                     return event
                 if launch.log.last_number % TURN_EVENTS == 0:
@@ -319,6 +346,18 @@ class Dispatcher:
         )
         query = "?build_only=true" if launch.request.is_build_only else ""
         return URL(f"{member.url}/build/{path}{query}", encoded=True), token
+
+
+def _verdict(failures: tuple[FailedAttempt, ...]) -> FailedAttempt | None:
+    """The first failure that is the repository's, as its member says."""
+    return next((failure for failure in failures if failure.is_final), None)
+
+
+def _check_ready(member: str, event: Event) -> None:
+    try:
+        check_ready(event)
+    except ValueError as error:
+        raise MemberUnreachable(f"{member} says that it is ready, and not where.") from error
 
 
 def _cost(attempt: _Attempt) -> Cost:

@@ -125,6 +125,10 @@ class Lessons:
         if failure.event.fields.get("code") == "member_unreachable":
             self._monitor.probe_soon(member)
 
+    def contradicted(self, member: str) -> None:
+        """It blamed the repository, which another member launched then: a failure of its own."""
+        self._monitor.observe_outcome(member, is_success=False)
+
     async def _release_own_lease(
         self, resolved: ResolvedSpec, member: str, decided_at: float
     ) -> None:

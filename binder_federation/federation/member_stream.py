@@ -15,7 +15,8 @@ import structlog
 from yarl import URL
 
 from binder_federation.binder.errors import MemberUnreachable, QuotaExceeded
-from binder_federation.binder.events import Event, StreamMessage, StreamParser, event_from_json
+from binder_federation.binder.events import Event, StreamMessage, StreamParser
+from binder_federation.federation.member_events import read_member_event
 from binder_federation.runtime.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
@@ -146,6 +147,6 @@ def _number(event_id: str) -> int:
 
 def _event(member: str, message: StreamMessage) -> Event:
     try:
-        return event_from_json(message.data)
+        return read_member_event(message.data)
     except ValueError as error:
         raise MemberUnreachable(f"{member} sent an event that cannot be read.") from error

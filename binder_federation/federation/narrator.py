@@ -27,7 +27,13 @@ class Narrator:
         phrase = self._decision.phrase
         if failed_before is None:
             return self._add(Event(Phase.WAITING, f"{phrase}.\n"))
-        message = f"{failed_before.sentence} Going on at {self._decision.member}.\n"
+        if failed_before.is_final:
+            message = (
+                f"{failed_before.sentence} So says {failed_before.member}. "
+                f"Trying once more at {self._decision.member}, to be sure.\n"
+            )
+        else:
+            message = f"{failed_before.sentence} Going on at {self._decision.member}.\n"
         return self._add(Event(Phase.WAITING, message, {"failover": True}))
 
     def tell(self, event: Event) -> Event:

@@ -1,7 +1,8 @@
 """How an attempt at a member ended, and what the visitor is told when all have failed.
 
-Pure. Only what is the repository's fault is final; anything else may go better at
-another member. Refusals (quotas, rate limits, bans) are no failures: the member is well.
+Pure. Only what is the repository's fault is final, once a second member was asked
+(`verdicts.py`); anything else may go better at another member. Refusals (quotas, rate
+limits, bans) are no failures: the member is well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ class FailedAttempt:
 
     @property
     def is_final(self) -> bool:
-        """Whether another member would not do better."""
+        """Whether another member would not do better, if this one is right."""
         return self.fault is Fault.REPOSITORY
 
     @property
@@ -69,11 +70,11 @@ def judge(member: str, event: Event, *, phase_before: Phase) -> FailedAttempt:
 
 def _fault(event: Event, phase_before: Phase) -> Fault:
     try:
-        return Fault(str(event.fields.get("fault")))
+        return Fault(event.fields.get("fault", ""))
     except ValueError:
         pass
     status = event.fields.get("status_code")
-    if isinstance(status, int):
+    if isinstance(status, int) and not isinstance(status, bool):
         return Fault.REPOSITORY if 400 <= status < 500 else Fault.MEMBER
     return Fault.REPOSITORY if phase_before is Phase.BUILDING else Fault.MEMBER
 
@@ -84,6 +85,9 @@ def final_failure(failures: Sequence[FailedAttempt], refused: Mapping[str, str])
     `failures` are the attempts that were made; `refused` says of every other member why
     it was not asked.
     """
+    for number, attempt in enumerate(failures, start=1):
+        if attempt.is_final:  # nobody else could say whether that is so
+            return attempt.event.adding(member=attempt.member, attempt=number)
     others = {name: why for name, why in refused.items() if name not in _members(failures)}
     if not failures:
         return failed_event(nobody_error(others))

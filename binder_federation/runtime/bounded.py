@@ -17,8 +17,8 @@ MOST_DIGITS = 18
 """Of a whole number: it fits 64 bits, a float and a Redis counter."""
 MOST_DEPTH = 32
 
-MOST_SESSIONS = 100_000
-"""At one member. The largest Binders have a thousandth of the sessions of a hundred of these."""
+MOST_SESSIONS = 1_000_000
+"""At one member, and far more than any has."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_SESSIONS)]
 """Sessions, builds, nodes: of one member."""

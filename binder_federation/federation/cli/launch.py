@@ -28,6 +28,8 @@ examples:
 The URL on the last line is the only thing on standard output, so a script can use it:
   url=$(binderfed launch gh/owner/repository/HEAD)
 """
+MOST_BYTES = 1 << 20
+"""Of one event; the federation's own are much smaller."""
 SILENCE_SECONDS = 90.0
 _DONE_AT = {
     Phase.WAITING: 2,
@@ -131,7 +133,7 @@ def _is_news(event: Event) -> bool:
 def _events(url: str) -> Iterator[Event]:
     timeout = httpx.Timeout(10, read=SILENCE_SECONDS)
     headers = {"Accept": "text/event-stream"}
-    parser = StreamParser()
+    parser = StreamParser(most_bytes=MOST_BYTES)
     with httpx.stream(
         "GET", url, headers=headers, timeout=timeout, follow_redirects=True
     ) as answer:

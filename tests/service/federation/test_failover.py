@@ -99,7 +99,33 @@ async def test_a_repository_that_does_not_build_is_told_once(
     assert seen.last.phase is Phase.FAILED
     assert seen.last.fields["fault"] == "repository"
     assert "nosuchthing" in seen.last.message
-    assert fleet.asked() == 1, "another member would not do better"
+    assert fleet.asked() == 2, "one member's word is not enough"
+    assert seen.last.fields["attempt"] == 1
+    assert sum("to be sure" in event.message for event in seen.events) == 1
+    for member in fleet.members:
+        member.fail_next(Failure.BUILD_FAILS)
+
+    again = await federated.launch(fleet.launch_path())
+
+    assert again.last.fields["fault"] == "repository"
+    assert fleet.asked() == 3, "two members have said so: it holds for this ref"
+
+
+async def test_a_member_that_blames_repositories_wrongly_fails_nobody(
+    fleet: Fleet, federated: FederationServer
+) -> None:
+    """And it is the one that is held to have failed."""
+    fleet.members[0].fail_next(*[Failure.BUILD_FAILS] * 200)
+    liar = fleet.members[0].name
+    asked = 0
+    for number in range(60):
+        path = fleet.launch_path().replace("repository", f"repository-{number}")
+        seen = await federated.launch(path)
+        assert seen.last.phase is Phase.READY, seen.last
+        asked += any(event.fields.get("failover") for event in seen.events)
+    health = federated.context.monitor.health(liar)
+    assert health.is_ejected
+    assert asked < 20, f"it was asked {asked} times"
 
 
 async def test_when_every_member_fails_the_visitor_is_told_who_was_tried(

@@ -73,7 +73,7 @@ def test_comments_are_counted_and_unknown_fields_passed_over() -> None:
 
 
 def test_an_endless_line_is_refused() -> None:
-    parser = StreamParser(max_line_bytes=100)
+    parser = StreamParser(most_bytes=100)
     assert parser.feed(b"data: " + b"x" * 90) == []
     with pytest.raises(ValueError, match="over 100 bytes"):
         parser.feed(b"x" * 90)
