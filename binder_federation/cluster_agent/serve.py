@@ -20,6 +20,7 @@ from binder_federation.cluster_agent.context import CONTEXT
 from binder_federation.cluster_agent.stacks.base import Stack
 from binder_federation.config.agent import AgentSettings
 from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.serving import Runner, listen
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +61,9 @@ async def serve(
     log.info("agent_stopped", name=settings.name)
 
 
-def make_runner(app: web.Application) -> web.AppRunner:
+def make_runner(app: web.Application) -> Runner:
     """Cancels a handler when its client goes away: see streams.py."""
-    return web.AppRunner(
-        app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
-    )
+    return Runner(app, shutdown_seconds=SHUTDOWN_SECONDS)
 
 
 def _listen_for_signals(stop: asyncio.Event, serving: "asyncio.Task[None] | None") -> None:
@@ -80,11 +79,10 @@ def _listen_for_signals(stop: asyncio.Event, serving: "asyncio.Task[None] | None
         loop.add_signal_handler(number, on_signal)
 
 
-async def _listen(runner: web.AppRunner, settings: AgentSettings) -> str:
+async def _listen(runner: Runner, settings: AgentSettings) -> str:
     """The URL that it listens at; a port of 0 has become a real one."""
-    site = web.TCPSite(runner, settings.host, settings.port)
     try:
-        await site.start()
+        await listen(runner, settings.host, settings.port)
     except OSError as error:
         raise CannotListen(
             f"{settings.host}:{settings.port} cannot be listened on: "

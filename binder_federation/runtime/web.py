@@ -1,5 +1,6 @@
 """The HTTP edge that both services share: errors as JSON, request ids, safe headers."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +9,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
-from binder_federation.runtime.errors import ServiceError
+from binder_federation.runtime.errors import Fault, ServiceError
 from binder_federation.runtime.log_context import LAUNCH_ID, REQUEST_ID, TRACE
 from binder_federation.runtime.trace_context import read_trace
 
@@ -21,10 +22,21 @@ CLIENT_GONE = 499
 """As nginx calls it: the client closed the connection before it had its answer. Raised, it would
 be an error in the log."""
 
+_ASCII_HEADERS = frozenset({b"host", b"authorization", b"origin"})
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.%]{2,60}\])(?::[0-9]{1,5})?")
+
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer-when-downgrade",
 }
+
+
+class InvalidHeader(ServiceError):
+    """A header that no client sends by itself."""
+
+    code = "invalid_header"
+    status = 400
+    fault = Fault.REQUEST
 
 
 @web.middleware
@@ -36,6 +48,13 @@ async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamR
     """
     given = request.headers.get("X-Request-ID")
     is_plain = given is not None and given.isalnum() and len(given) <= 64
+    if not _is_head_plain(request):
+        return error_response(
+            InvalidHeader(
+                "A header of this request is not text as HTTP has it.",
+                advice="Host and Authorization are ASCII; other headers are UTF-8.",
+            )
+        )
     token = REQUEST_ID.set(given if given and is_plain else secrets.token_hex(8))
     # A connection's requests share a task, so what one of them is part of must end with it.
     launch_token, trace_token = LAUNCH_ID.set(""), TRACE.set(read_trace(request.headers))
@@ -56,6 +75,21 @@ async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamR
         REQUEST_ID.reset(token)
         LAUNCH_ID.reset(launch_token)
         TRACE.reset(trace_token)
+
+
+def _is_head_plain(request: web.Request) -> bool:
+    """Whether everything that reads headers can rely on them being text."""
+    for name, value in request.raw_headers:
+        if value.isascii():
+            continue
+        if name.lower() in _ASCII_HEADERS:
+            return False
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            return False
+    host = request.headers.get("Host")
+    return host is None or _HOST.fullmatch(host) is not None
 
 
 def _render(error: web.HTTPException) -> web.Response:

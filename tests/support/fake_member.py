@@ -76,6 +76,8 @@ class FakeMember:
     dismissed: int = 0
     """Launches that ended because the federation said that nobody wants them."""
     grace_seconds: float = 60.0
+    launch_seconds: float = 0.0
+    """How long a server takes to start."""
     images: set[str] = field(default_factory=set)
     probes: Counter[str] = field(default_factory=Counter)
     build_lines: int = 3
@@ -304,6 +306,7 @@ class FakeMember:
             error = LaunchFailed("The hub did not start the server.")
             await self._send(running, failed_event(error))
             return
+        await asyncio.sleep(self.launch_seconds)
         url = f"{self.url}/user/x/"
         fields = {"url": url, "token": "secret", "image": path, "repo_url": "r"}
         await self._send(running, Event(Phase.READY, f"server running at {url}\n", fields))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from aiohttp import web
 
 from binder_federation.binder.events import Event, Phase, StreamParser, event_from_json
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.app import create_app
 from binder_federation.federation.context import CONTEXT, FederationContext
+from binder_federation.runtime.serving import Runner, listen
 from binder_federation.runtime.tls import known_authorities
 from tests.support.eventually import eventually
 from tests.support.fake_binderhub import FakeBinderHub
@@ -101,11 +101,10 @@ async def running_federation(
     for name, value in settings.items():
         quick[name] = {**quick[name], **value} if isinstance(quick.get(name), dict) else value
     app = await create_app(FederationSettings(**quick))
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = Runner(app, shutdown_seconds=0.1)
     await runner.setup()
     host = settings.get("host", "127.0.0.1")
-    site = web.TCPSite(runner, host, settings.get("port", 0))
-    await site.start()
+    await listen(runner, host, settings.get("port", 0))
     url = f"http://{host}:{runner.addresses[0][1]}"
     try:
         async with httpx.AsyncClient(

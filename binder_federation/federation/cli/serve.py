@@ -1,7 +1,9 @@
 """`binderfed serve`: one federation replica, from a YAML file."""
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
@@ -16,6 +18,7 @@ from binder_federation.runtime.garbage import collect_in_quiet_moments, leave_th
 from binder_federation.runtime.logs import configure_logs
 from binder_federation.runtime.processes import die_with_parent
 from binder_federation.runtime.scrubbing import find_secrets
+from binder_federation.runtime.serving import Runner, listen
 
 EXAMPLE = """\
 a configuration to begin with:
@@ -81,15 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(f"Federation at http://{settings.host}:{settings.port}", file=sys.stderr)
     try:
-        web.run_app(
-            _serving(create_app(settings)),
-            host=settings.host,
-            port=settings.port,
-            print=None,
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=SHUTDOWN_SECONDS,
-        )
+        asyncio.run(_serve(_serving(create_app(settings)), settings))
     except OSError as error:
         raise CannotListen(
             f"{settings.host}:{settings.port} cannot be listened on: "
@@ -97,6 +92,20 @@ def run(arguments: argparse.Namespace) -> int:
             advice="Choose another one with --port.",
         ) from error
     return 0
+
+
+async def _serve(making: Awaitable[web.Application], settings: FederationSettings) -> None:
+    """Until a signal comes."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    runner = Runner(await making, shutdown_seconds=SHUTDOWN_SECONDS)
+    try:
+        await runner.setup()
+        await listen(runner, settings.host, settings.port)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
 
 
 async def _serving(made: Awaitable[web.Application]) -> web.Application:

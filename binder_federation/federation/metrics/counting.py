@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from binder_federation.binder.events import Event, Phase
 from binder_federation.federation.core.choose import Decision
 from binder_federation.federation.core.cost import Cost, LocalityTier
+from binder_federation.federation.metrics.exposition import Exposition
 from binder_federation.federation.outcomes import FailedAttempt
 
 NOBODY = "none"
@@ -37,6 +38,7 @@ class FederationMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.exposition = Exposition(registry)
         self._codes: set[str] = set()
         self._known: Set[str] = frozenset()
         self._gone: Set[str] = frozenset()
