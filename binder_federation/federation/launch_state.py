@@ -14,6 +14,7 @@ from binder_federation.binder.resolver import ResolvedSpec
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.federation.launch_request import LaunchRequest
 from binder_federation.federation.outcomes import FailedAttempt
+from binder_federation.runtime.bounded import read_json
 from binder_federation.runtime.errors import Fault
 
 
@@ -79,8 +80,8 @@ class LaunchState:
 def state_from_json(text: str | bytes) -> LaunchState:
     """What `to_json` told. ValueError when it is something else."""
     try:
-        return _state(json.loads(text))
-    except (KeyError, TypeError, AttributeError) as error:
+        return _state(read_json(text))
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("this is not the state of a launch") from error
 
 

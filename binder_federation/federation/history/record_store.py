@@ -105,12 +105,16 @@ class RedisRecordStore:
             if int(await client.hget(name, "") or 0) == known_revision:
                 return None
             found: dict[bytes, bytes] = await client.hgetall(name)
+            int(found.get(b"", 0))
             return found
 
         found = await self._connection.call_in_background("history", ask)
         if found is None:
             return None
         read = [decode(body) for field, body in found.items() if field]
+        for record in read:
+            if record is None:
+                self._connection.note_unreadable("history", ValueError("no record of ours"))
         return Records(
             revision=int(found.get(b"", 0)),
             by_member={record.member: record for record in read if record is not None},

@@ -5,6 +5,7 @@ Without Redis there is nothing to keep but this replica's own memory (`tallies.p
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from binder_federation.federation.history.launch_counts import Count
@@ -26,6 +27,9 @@ class TallyStore(Protocol):
 
     async def read(self, slots: Sequence[Slot]) -> dict[Slot, Counter[Count]]:
         """What the slots hold, of all replicas."""
+
+
+MOST_DIGITS = 15
 
 
 class MemoryTallyStore:
@@ -76,16 +80,23 @@ class RedisTallyStore:
             pipeline = client.pipeline(transaction=False)
             for seconds, number in slots:
                 pipeline.hgetall(keys.tally(seconds, number))
-            answers: list[dict[bytes, bytes]] = await pipeline.execute()
-            return answers
+            answers = await self._connection.execute("tally", pipeline)
+            return [answer or {} for answer in answers]
 
         answers = await self._connection.call_in_background("tally", ask)
-        return {slot: _read(answer) for slot, answer in zip(slots, answers, strict=True)}
+        return {slot: self._read(answer) for slot, answer in zip(slots, answers, strict=True)}
+
+    def _read(self, answer: Mapping[bytes, bytes]) -> Counter[Count]:
+        counts: Counter[Count] = Counter()
+        for field, value in answer.items():
+            read = self._connection.decoded("tally", partial(_count, field, value))
+            if read is not None:
+                counts[read[0]] = read[1]
+        return counts
 
 
-def _read(answer: Mapping[bytes, bytes]) -> Counter[Count]:
-    counts: Counter[Count] = Counter()
-    for field, value in answer.items():
-        member, _, what = field.decode().partition("|")
-        counts[member, what] = int(value)
-    return counts
+def _count(field: bytes, value: bytes) -> tuple[Count, int]:
+    member, bar, what = field.decode().partition("|")
+    if not bar or len(value) > MOST_DIGITS:
+        raise ValueError("a tally's field is of another form")
+    return (member, what), int(value)

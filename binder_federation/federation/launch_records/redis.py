@@ -108,13 +108,7 @@ class RedisLaunchRecords:
         answer = await self._ask("launch_fetch", _FETCH, launch_id, after, int(is_following))
         if not answer:
             return None
-        owner, state, events = answer
-        try:
-            entries = tuple(_entry(number, fields) for number, fields in events)
-            return KeptLaunch(owner.decode(), state_from_json(state), entries)
-        except ValueError:
-            log.warning("launch_record_unreadable", launch=launch_id)
-            return None
+        return self._connection.decoded("launch", lambda: _kept(answer))
 
     async def take(self, launch_id: str, *, from_owner: str) -> bool:
         """Compare and set, in one step."""
@@ -243,6 +237,12 @@ class RedisLaunchRecords:
             )
         except RedisUnavailable as error:
             raise RecordsUnavailable("Redis does not tell of launches now.") from error
+
+
+def _kept(answer: Any) -> KeptLaunch:
+    owner, state, events = answer
+    entries = tuple(_entry(number, fields) for number, fields in events)
+    return KeptLaunch(owner.decode(), state_from_json(state), entries)
 
 
 def _entry(number: bytes, fields: Sequence[bytes]) -> LogEntry:

@@ -13,6 +13,8 @@ from binder_federation.federation.shared.connection import RedisConnection, Redi
 
 KEY_LIFETIME_SECONDS = 30 * 86_400
 AGREE_EVERY_SECONDS = 10.0
+LEAST_CHARACTERS = 32
+"""What is shorter was not made by us."""
 KEPT_KEYS = 4
 """Beside the one that signs; there are others only when replicas began without Redis."""
 
@@ -50,5 +52,5 @@ class SharedKey:
         except RedisUnavailable:
             return
         shared = found.decode("ascii", "ignore")
-        if shared and shared != ours:
+        if len(shared) >= LEAST_CHARACTERS and shared != ours:
             self._keys = tuple(dict.fromkeys((shared, *self._keys)))[: KEPT_KEYS + 1]

@@ -31,6 +31,9 @@ FactKey = tuple[bytes, str]
 """The key of an image (16 bytes) or a repository (8), and a member."""
 
 
+MOST_NAME = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """One hash: of images, or of repositories."""
@@ -50,8 +53,10 @@ class Bucket:
         value_bytes = FACT.size if self.is_of_images else DAY.size
         head = key_head(self.number)
         for field, value in content.items():
-            if len(value) == value_bytes and len(field) > rest:
-                yield head + field[:rest], field[rest:].decode(), int.from_bytes(value, "big")
+            member = field[rest:].decode("utf-8", "replace")
+            is_name = member.isprintable() and len(member) <= MOST_NAME
+            if len(value) == value_bytes and member and is_name:
+                yield head + field[:rest], member, int.from_bytes(value, "big")
 
 
 def bucket_for(key: bytes) -> Bucket:

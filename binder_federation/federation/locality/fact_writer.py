@@ -93,7 +93,7 @@ class FactWriter:
     async def _write(self, client: "Redis", facts: Mapping[FactKey, int]) -> None:
         pipeline = client.pipeline(transaction=False)
         write_facts(pipeline, self._connection.keys, facts.items())
-        await pipeline.execute()
+        await self._connection.execute("facts", pipeline)
 
     def _value(self, key: bytes, member: str) -> int:
         if len(key) == IMAGE_KEY_BYTES:

@@ -119,8 +119,9 @@ class MirrorLoader:
                 "load", partial(self._scan, cursor=cursor, pattern=pattern)
             )
             for name in names:
-                number = keys.bucket_of(name)
-                shards[number >> _SHARD_SHIFT].add(number)
+                number = self._connection.decoded("load", partial(keys.bucket_of, name))
+                if number is not None and 0 <= number >> _SHARD_SHIFT < SHARDS:
+                    shards[number >> _SHARD_SHIFT].add(number)
             if not cursor:
                 return shards
 
@@ -132,4 +133,5 @@ class MirrorLoader:
         pipeline = client.pipeline(transaction=False)
         for bucket in buckets:
             pipeline.hgetall(bucket.name(self._connection.keys))
-        return await pipeline.execute()
+        answers = await self._connection.execute("load", pipeline)
+        return [answer or {} for answer in answers]

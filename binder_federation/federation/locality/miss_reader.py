@@ -82,8 +82,8 @@ class MissReader:
         pipeline.hgetall(bucket_for(key).name(keys))
         pipeline.hgetall(bucket_for(repository).name(keys))
         pipeline.get(keys.lease(image_key))
-        images, built, lease = await pipeline.execute()
-        return images, built, lease
+        images, built, lease = await self._connection.execute("miss", pipeline)
+        return images or {}, built or {}, lease
 
     def _take(self, wanted: bytes, content: dict[bytes, bytes]) -> None:
         bucket = bucket_for(wanted)

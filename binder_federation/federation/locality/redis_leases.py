@@ -34,6 +34,8 @@ local held = redis.call('GET', KEYS[1])
 if held and string.match(held, '^%S+') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
+MOST_LEASE_BYTES = 300
+MOST_TIME = 1e11
 _TAKEN, _RELEASED = b"+", b"-"
 
 
@@ -105,7 +107,9 @@ class RedisLeases:
         """Learn the leases that Redis has. Raises `RedisUnavailable`."""
         found = await self._connection.call_in_background("load", self._read_all)
         for name, value in found.items():
-            self.learn(self._keys.image_key_of_lease(name), value)
+            key = self._connection.decoded("lease", partial(self._keys.image_key_of_lease, name))
+            if key is not None:
+                self.learn(key, value)
 
     async def retake_all(self, *, now: float) -> None:
         """Write all that hold to Redis, which has lost them. Raises `RedisUnavailable`."""
@@ -116,7 +120,9 @@ class RedisLeases:
 
     def learn(self, image_key: str, value: bytes) -> None:
         """Redis has this lease."""
-        self._local.put_earlier(_lease(image_key, value))
+        lease = self._connection.decoded("lease", partial(_lease, image_key, value))
+        if lease is not None:
+            self._local.put_earlier(lease)
 
     async def _agree(self, lease: Lease) -> Lease:
         try:
@@ -126,7 +132,8 @@ class RedisLeases:
         except RedisUnavailable:
             agreed = lease
         else:
-            agreed = _lease(lease.image_key, value)
+            held = self._connection.decoded("lease", partial(_lease, lease.image_key, value))
+            agreed = held or lease
         self._local.put(agreed)
         if agreed == lease:
             told = f"{lease.image_key} ".encode() + _value(lease)
@@ -152,7 +159,7 @@ class RedisLeases:
         for lease in leases:
             name = self._keys.lease(lease.image_key)
             pipeline.set(name, _value(lease), px=self._milliseconds(lease, now), nx=True)
-        await pipeline.execute()
+        await self._connection.execute("lease", pipeline)
 
     async def _read_all(self, client: "Redis") -> dict[bytes, bytes]:
         pattern = self._keys.leases
@@ -176,5 +183,8 @@ def _value(lease: Lease) -> bytes:
 
 
 def _lease(image_key: str, value: bytes) -> Lease:
-    member, since, expires_at = value.decode().split()
-    return Lease(ImageKey(image_key), member, since=float(since), expires_at=float(expires_at))
+    member, since, expires_at = value[:MOST_LEASE_BYTES].decode().split()
+    times = {"since": float(since), "expires_at": float(expires_at)}
+    if not all(0.0 <= each < MOST_TIME for each in times.values()):
+        raise ValueError("a lease has times of another form")
+    return Lease(ImageKey(image_key), member, **times)

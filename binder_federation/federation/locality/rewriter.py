@@ -66,4 +66,4 @@ class Rewriter:
     async def _write(self, client: "Redis", facts: list[tuple[FactKey, int]]) -> None:
         pipeline = client.pipeline(transaction=False)
         write_facts(pipeline, self._connection.keys, facts)
-        await pipeline.execute()
+        await self._connection.execute("facts", pipeline)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from binder_federation.federation.shared.connection import RedisConnection, RedisUnavailable
+from binder_federation.runtime.bounded import read_json
 
 log = structlog.get_logger(__name__)
 
@@ -65,10 +66,16 @@ class RedisRecords:
             )
         except RedisUnavailable:
             return None
-        if text is None:
-            return None
-        body: dict[str, Any] = json.loads(text)
-        return body
+        return None if text is None else self._connection.decoded("prebuild", lambda: _read(text))
+
+
+def _read(text: bytes | str) -> dict[str, Any]:
+    body = read_json(text)
+    if not isinstance(body["id"], str) or not isinstance(body["state"], str):
+        raise ValueError("this is no pre-build")
+    if not isinstance(body["updated_at"], int | float):
+        raise ValueError("a pre-build has a time")
+    return dict(body)
 
 
 def as_read(body: dict[str, Any], *, now: float) -> dict[str, Any]:

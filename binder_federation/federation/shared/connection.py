@@ -8,6 +8,7 @@ background asks Redis, under the same deadline as launches have, whether it answ
 import asyncio
 import contextlib
 import secrets
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -38,7 +39,11 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-TELL_REFUSALS_EVERY_SECONDS = 60.0
+TELL_EVERY_SECONDS = 60.0
+UNREADABLE = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, struct.error,
+)  # fmt: skip
+"""What reading something else than expected raises."""
 
 
 class RedisUnavailable(ServiceError):
@@ -68,7 +73,7 @@ class RedisConnection:
         self._rules = rules or BreakerRules()
         self._breaker = Breaker()
         self._probing: asyncio.Task[Any] | None = None
-        self._refusals_told_at: dict[str, float] = {}
+        self._told_at: dict[str, float] = {}
         self._closed = asyncio.Event()
         self._closed.set()
         self._client = make_client(settings)
@@ -118,6 +123,9 @@ class RedisConnection:
         try:
             async with asyncio.timeout(deadline_seconds or soon):
                 answer = await ask(self._client)
+        except UNREADABLE as error:  # while `ask` read the answer
+            self.note_unreadable(kind, error)
+            raise RedisUnavailable("Redis has something that cannot be read.") from error
         except ResponseError as error:  # an answer in time, though not the one we want
             self.metrics.failed.labels(kind).inc()
             self._tell_refusal(kind, error)
@@ -130,12 +138,46 @@ class RedisConnection:
             self._answered()
         return answer
 
+    def decoded(self, kind: str, decode: Callable[[], T]) -> T | None:
+        """What `decode()` reads in a value of Redis's; None when it is none of ours.
+
+        Anything may stand in Redis: written by another version, by hand, by somebody who should
+        not. It is skipped and counted, and whoever reads goes on.
+        """
+        try:
+            return decode()
+        except UNREADABLE as error:
+            self.note_unreadable(kind, error)
+            return None
+
+    def note_unreadable(self, kind: str, error: BaseException) -> None:
+        """A value was skipped."""
+        self.metrics.unreadable.labels(kind).inc()
+        self._tell_rarely("redis_value_skipped", kind, error)
+
+    async def execute(self, kind: str, pipeline: Any) -> list[Any]:
+        """The answers to a pipeline's commands: None for one whose key holds something else.
+
+        Other refusals (no memory, read-only) are for all of them, and raised.
+        """
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        for number, answer in enumerate(answers):
+            if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
+                self.note_unreadable(kind, answer)
+                answers[number] = None
+            elif isinstance(answer, Exception):
+                raise answer
+        return answers
+
     def _tell_refusal(self, kind: str, error: ResponseError) -> None:
         """Log it, but not each time: a Redis that is full refuses every write."""
-        now = time.monotonic()
-        if now - self._refusals_told_at.get(kind, float("-inf")) >= TELL_REFUSALS_EVERY_SECONDS:
-            self._refusals_told_at[kind] = now
-            log.warning("redis_refused", kind=kind, reason=str(error)[:200])
+        self._tell_rarely("redis_refused", kind, error)
+
+    def _tell_rarely(self, event: str, kind: str, error: BaseException) -> None:
+        now, about = time.monotonic(), f"{event} {kind}"
+        if now - self._told_at.get(about, float("-inf")) >= TELL_EVERY_SECONDS:
+            self._told_at[about] = now
+            log.warning(event, kind=kind, reason=repr(error)[:200])
 
     def _answered(self) -> None:
         if self._breaker.failures and not self.is_open:

@@ -3,6 +3,7 @@
 A report is a body of bytes here, without the images: the locality store has these.
 """
 
+from functools import partial
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
@@ -52,7 +53,11 @@ class RedisLastReports:
         """Reports of the last minute by member; empty when they cannot be had in time."""
         keys = self._connection.keys
         found = await read_matching(self._connection, keys.members)
-        return {keys.member_of(name): body for name, body in found.items()}
+        named = {
+            self._connection.decoded("report", partial(keys.member_of, name)): body
+            for name, body in found.items()
+        }
+        return {name: body for name, body in named.items() if name is not None}
 
 
 async def read_matching(connection: RedisConnection, pattern: str) -> dict[bytes, bytes]:

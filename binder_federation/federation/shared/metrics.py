@@ -26,6 +26,12 @@ class SharedMetrics:
             ["kind"],
             registry=registry,
         )
+        self.unreadable = Counter(
+            "binderfed_redis_unreadable_total",
+            "Values in Redis that were skipped, as they are none of ours, by what they were for",
+            ["kind"],
+            registry=registry,
+        )
         self.outbox_dropped = Counter(
             "binderfed_redis_outbox_dropped_total",
             "Writes and news that were dropped: the outbox was full, or Redis did not take them",

@@ -6,6 +6,7 @@ Heartbeats do not pass the breaker: a slow Redis must not make a living replica 
 """
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 BEAT_EVERY_SECONDS = 1.5
 BEAT_DEADLINE_SECONDS = 4.0
+_EPOCH = re.compile(rb"[0-9a-f]{16}")
 GRACE_SECONDS = 2 * REPLICA_LIFETIME_SECONDS
 """After an outage the others need this long to show that they live."""
 
@@ -130,8 +132,12 @@ class RedisPresence:
         )
         pipeline.set(keys.epoch, secrets.token_hex(8), nx=True, ex=EPOCH_LIFETIME_SECONDS)
         pipeline.get(keys.epoch)
-        answers = await pipeline.execute()
-        return bytes(answers[-1])
+        *_, epoch = await self._connection.execute("epoch", pipeline)
+        if not isinstance(epoch, bytes) or not _EPOCH.fullmatch(epoch):
+            # Something else stands there. Whoever notices writes a new one, as after a flush.
+            epoch = secrets.token_hex(8).encode()
+            await self._client.set(keys.epoch, epoch, ex=EPOCH_LIFETIME_SECONDS)
+        return epoch
 
     async def _look(self, client: "Redis", replica_id: str) -> bool:
         pipeline = client.pipeline(transaction=False)
@@ -139,7 +145,8 @@ class RedisPresence:
         pipeline.get(self._connection.keys.epoch)
         pipeline.pttl(self._connection.keys.epoch)
         pipeline.info("server")
-        count, epoch, left_milliseconds, server = await pipeline.execute()
+        answers = await self._connection.execute("alive", pipeline)
+        count, epoch, left_milliseconds, server = answers
         epoch_seconds = EPOCH_LIFETIME_SECONDS - left_milliseconds / 1000
         age_seconds = min(epoch_seconds, server["uptime_in_seconds"])
         is_new = epoch != self._epoch or age_seconds < self._grace_seconds

@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from binder_federation.federation.shared.bus import Listener, Topic
-from binder_federation.federation.shared.connection import RedisConnection
+from binder_federation.federation.shared.connection import UNREADABLE, RedisConnection
 from binder_federation.federation.shared.keys import (
     FACTS_ENTRIES,
     FACTS_KEPT_SECONDS,
@@ -116,15 +116,21 @@ class RedisBus:
             self._trim_at = self._monotonic() + TRIM_EVERY_SECONDS
             oldest = int((time.time() - FACTS_KEPT_SECONDS) * 1000)
             pipeline.xtrim(keys.facts, minid=f"{oldest}-0", approximate=True)
-        await pipeline.execute()
+        await self._connection.execute("bus", pipeline)
 
     def _hear(self, entry: bytes) -> None:
         if sender_of(entry) == self._connection.replica_id:
             return
+        messages = self._connection.decoded("news", lambda: list(messages_of(entry)))
+        for topic, body in messages or ():
+            for listener in self._listeners.get(topic, ()):
+                self._tell(listener, topic, body)
+
+    def _tell(self, listener: Listener, topic: Topic, body: bytes) -> None:
         try:
-            for topic, body in messages_of(entry):
-                for listener in self._listeners.get(topic, ()):
-                    listener(body)
+            listener(body)
+        except UNREADABLE as error:
+            self._connection.note_unreadable(f"news_{topic.value}", error)
         except Exception:
-            # Of another version, or a mistake of ours: the next entry may be well again.
+            # A mistake of ours: the next message may be well again.
             log.exception("redis_news_not_understood")

@@ -15,6 +15,7 @@ from binder_federation.binder.ref_cache import CachedRef, MemoryRefCache
 from binder_federation.federation.shared.connection import RedisConnection, RedisUnavailable
 from binder_federation.federation.shared.keys import REF_LIFETIME_SECONDS
 from binder_federation.federation.shared.state_outbox import StateOutbox
+from binder_federation.runtime.bounded import read_json
 
 
 class RedisRefCache:
@@ -80,7 +81,7 @@ def decode(value: Any) -> CachedRef | None:
     if value is None:
         return None
     try:
-        body = json.loads(value)
+        body = read_json(value)
         answer: Resolved | Missing = (
             Resolved(str(body["resolved_ref"]), str(body["etag"]), str(body.get("repository", "")))
             if "resolved_ref" in body
@@ -88,5 +89,5 @@ def decode(value: Any) -> CachedRef | None:
         )
         times = {name: float(body[name]) for name in ("learned_at", "asked_at")}
         return CachedRef(answer, **times, trouble=str(body.get("trouble", "")))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

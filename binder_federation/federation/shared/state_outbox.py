@@ -52,4 +52,4 @@ class StateOutbox:
         pipeline = client.pipeline(transaction=False)
         for name, value in batch.items():
             pipeline.set(name, value.body, ex=value.lifetime_seconds)
-        await pipeline.execute()
+        await self._connection.execute("state", pipeline)

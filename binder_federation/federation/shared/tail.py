@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -119,7 +120,9 @@ class StreamTail:
         if self._positions[stream] is not before[stream]:
             return  # the streams became new ones while we waited
         for _, fields in found:
-            self._on_entry(fields[FIELD])
+            entry = self._connection.decoded("tail", partial(fields.__getitem__, FIELD))
+            if entry is not None:
+                self._on_entry(entry)
         last_id = found[-1][0].decode()
         self._positions[stream] = before[stream].after(last_id, len(found))
         behind = time.time() - int(last_id.partition("-")[0]) / 1000

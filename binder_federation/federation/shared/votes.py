@@ -13,10 +13,11 @@ from typing import Protocol
 import structlog
 
 from binder_federation.federation.shared.bus import Bus, Topic
-from binder_federation.federation.shared.connection import RedisConnection
+from binder_federation.federation.shared.connection import UNREADABLE, RedisConnection
 from binder_federation.federation.shared.keys import VOTES_LIFETIME_SECONDS
 from binder_federation.federation.shared.last_reports import read_matching
 from binder_federation.federation.shared.state_outbox import StateOutbox
+from binder_federation.runtime.bounded import read_json
 
 log = structlog.get_logger(__name__)
 
@@ -94,11 +95,11 @@ class RedisVotes:
 
     def _hear(self, body: bytes) -> None:
         try:
-            told = json.loads(body)
+            told = read_json(body)
             replica = str(told["replica"])
             ballot = _Ballot({str(k): str(v) for k, v in told["states"].items()}, float(told["at"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            log.warning("vote_not_understood")
+        except UNREADABLE as error:
+            self._connection.note_unreadable("vote", error)
             return
         if replica == self._connection.replica_id:
             return

@@ -54,10 +54,14 @@ async def ask(server: FederationServer, head: bytes) -> int:
     writer.write(head)
     async with asyncio.timeout(20):
         line = await reader.readline()
+    await close(writer)
+    return int(line.split()[1])
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
-    return int(line.split()[1])
 
 
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS.keys())
@@ -102,8 +106,7 @@ async def test_half_sent_bodies_of_strangers_are_not_kept(federation: Federation
         writers.append(writer)
     assert (await federation.client.get("/health")).status_code == 200
     assert rss() - before < 120 << 20, "most of it is ours, who send it"
-    for writer in writers:
-        writer.close()
+    await asyncio.gather(*map(close, writers))
 
 
 async def test_a_head_that_does_not_come_is_waited_for_a_moment(
@@ -116,7 +119,7 @@ async def test_a_head_that_does_not_come_is_waited_for_a_moment(
     async with asyncio.timeout(serving.HEAD_SECONDS + 20):
         assert await reader.read() == b""
     assert time.monotonic() - began_at > serving.HEAD_SECONDS / 2
-    writer.close()
+    await close(writer)
 
 
 async def test_the_oldest_that_wait_make_room(federation: FederationServer) -> None:

@@ -5,9 +5,9 @@ revision brings it, with its audit entry, and whoever asked for it was told to l
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from pydantic import ValidationError
 
 from binder_federation.federation.shared.connection import RedisConnection, RedisUnavailable
@@ -19,7 +19,7 @@ from binder_federation.federation.steering.stores.scripts import REPLACE
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-log = structlog.get_logger(__name__)
+MOST_DIGITS = 15
 
 
 class RedisSteeringStore:
@@ -33,7 +33,14 @@ class RedisSteeringStore:
     async def revision(self) -> int:
         """The revision of the document that is kept; 0 when there is none."""
         found = await self._ask(lambda client: client.hget(self._document_key, "revision"))
-        return int(found or 0)
+        revision = self._connection.decoded("steering", lambda: read_revision(found))
+        if revision is None:
+            raise SteeringUnavailable(
+                "The revision of the live orders in Redis cannot be read. What is in force stays.",
+                advice="Somebody has changed the key `steering` by hand: delete it, and the "
+                "replicas write back what is in force.",
+            )
+        return revision
 
     async def load(self) -> SteeringDocument | None:
         """The document that is kept. One that cannot be read is as good as none."""
@@ -43,7 +50,7 @@ class RedisSteeringStore:
         try:
             return SteeringDocument.model_validate_json(found)
         except ValidationError as error:
-            log.exception("steering_not_readable")
+            self._connection.note_unreadable("steering", error)
             raise SteeringUnavailable("The live orders in Redis cannot be read.") from error
 
     async def replace(
@@ -65,7 +72,11 @@ class RedisSteeringStore:
     async def read_audit(self, limit: int) -> list[AuditEntry]:
         """The last `limit` entries, the latest first."""
         found = await self._ask(lambda client: client.xrevrange(self._audit_key, count=limit))
-        return [AuditEntry.model_validate_json(fields[b"entry"]) for _id, fields in found]
+        read = (
+            self._connection.decoded("audit", partial(_entry, fields))
+            for _id, fields in found or ()
+        )
+        return [entry for entry in read if entry is not None]
 
     async def _ask(self, ask: "Callable[[Redis], Awaitable[Any]]") -> Any:
         try:
@@ -77,3 +88,15 @@ class RedisSteeringStore:
                 advice="Try again when Redis is back, and look first whether it was changed.",
                 retry_after_seconds=5.0,
             ) from error
+
+
+def read_revision(found: bytes | None) -> int:
+    """The number in the field `revision`. ValueError for what is none."""
+    text = (found or b"0").decode("ascii")
+    if not text.isdigit() or len(text) > MOST_DIGITS:
+        raise ValueError("the revision is no number")
+    return int(text)
+
+
+def _entry(fields: dict[bytes, bytes]) -> AuditEntry:
+    return AuditEntry.model_validate_json(fields[b"entry"])
