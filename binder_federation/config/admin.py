@@ -13,6 +13,9 @@ FULL_NAME = "admin"
 """Who has `admin.token`."""
 
 
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+
+
 class Scope(StrEnum):
     """One kind of thing that a token allows."""
 
@@ -56,10 +59,13 @@ class AdminSettings(Section):
     """Who may use `/api/admin`."""
 
     token: Credential | None = None
-    """Sent as `Authorization: Bearer …`; it may do everything. Without any token the admin API
-    answers this machine alone."""
+    """Sent as `Authorization: Bearer …`; it may do everything. Without any token `binderfed serve`
+    makes one at its first start, in a file that the command reads on the same machine."""
     tokens: tuple[AdminToken, ...] = ()
     """Further tokens, each with a name and what it may do (docs/steering.md)."""
+    hosts: Annotated[tuple[HostName, ...], Field(max_length=50)] = ()
+    """Further names under which the admin API is asked, beside that of `public_url`, addresses,
+    `localhost`, and names that only a cluster's DNS knows."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -19,6 +19,7 @@ from tests.support.fake_member import FakeMember
 
 AnyMember = FakeMember | FakeBinderHub
 
+ADMIN_TOKEN = "an-admin-token-of-the-tests"
 SHA = "1" * 40
 """A full commit id needs no provider to be resolved."""
 
@@ -82,6 +83,14 @@ class FederationServer:
         return seen
 
 
+async def _be_an_operator(request: httpx.Request) -> None:
+    """Orders are an operator's, unless the test says whose they are."""
+    is_order = request.url.path.startswith(("/api/admin/", "/api/builds"))
+    is_anybodys = "Authorization" in request.headers or "X-Forwarded-For" in request.headers
+    if is_order and not is_anybodys:
+        request.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+
+
 @asynccontextmanager
 async def running_federation(
     members: Sequence[AnyMember],
@@ -98,6 +107,8 @@ async def running_federation(
         "launch": {"silence_seconds": 20.0, "hold_seconds": 0.2},
         "members": [{**member.settings, **(each_member or {})} for member in members],
     }
+    # No settings of a test's own: the client has the token of an operator, for the admin API.
+    quick["admin"] = {"token": ADMIN_TOKEN}
     for name, value in settings.items():
         quick[name] = {**quick[name], **value} if isinstance(quick.get(name), dict) else value
     app = await create_app(FederationSettings(**quick))
@@ -108,7 +119,10 @@ async def running_federation(
     url = f"http://{host}:{runner.addresses[0][1]}"
     try:
         async with httpx.AsyncClient(
-            base_url=url, verify=known_authorities(), timeout=30
+            base_url=url,
+            verify=known_authorities(),
+            timeout=30,
+            event_hooks={"request": [_be_an_operator]},
         ) as client:
             server = FederationServer(url, client, app[CONTEXT])
             await server.wait_until_up(*(member.name for member in members))

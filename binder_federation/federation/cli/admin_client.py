@@ -16,6 +16,7 @@ from binder_federation.federation.cli.client import (
     readable_errors,
 )
 from binder_federation.federation.cli.durations import duration, moment
+from binder_federation.federation.own_token import read_token
 from binder_federation.runtime.errors import ServiceError
 
 TOKEN_VARIABLE = "BINDERFED_ADMIN_TOKEN"  # noqa: S105 - the variable's name
@@ -93,6 +94,14 @@ def ask(
     return told
 
 
+def own_token(federation: str) -> str:
+    """The token of a federation on this machine that made its own; else empty."""
+    url = httpx.URL(federation)
+    if url.host not in ("127.0.0.1", "localhost", "::1"):
+        return ""
+    return read_token(url.port or 80)
+
+
 def _advice(told: dict[str, Any], *, has_token: bool) -> str:
     if told.get("code") == "not_authorized" and not has_token:
         return f"Put an admin token into the variable {TOKEN_VARIABLE}, or name --token-file."
@@ -101,7 +110,8 @@ def _advice(told: dict[str, Any], *, has_token: bool) -> str:
 
 def _token(arguments: argparse.Namespace) -> str:
     if arguments.token_file is None:
-        return os.environ.get(TOKEN_VARIABLE, "").strip()
+        given = os.environ.get(TOKEN_VARIABLE, "").strip()
+        return given or own_token(arguments.federation)
     try:
         return str(arguments.token_file.read_text(encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Table
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from binder_federation.federation.cli.admin_client import own_token
 from binder_federation.federation.cli.client import (
     FederationUnreachable,
     add_federation_option,
@@ -77,7 +78,8 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Have the image made; the status says how it went (see `EXAMPLES`)."""
     base = arguments.federation.rstrip("/") + "/"
-    headers = {"Authorization": f"Bearer {arguments.token}"} if arguments.token else {}
+    token = arguments.token or own_token(base)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     body = {"spec": launch_path(arguments.spec), "members": _members(arguments)}
     deadline = time.monotonic() + arguments.timeout
     with readable_errors(base), httpx.Client(base_url=base, headers=headers, timeout=30) as client:

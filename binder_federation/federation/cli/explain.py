@@ -9,6 +9,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from binder_federation.federation.cli.admin_client import own_token
 from binder_federation.federation.cli.client import (
     FederationUnreachable,
     add_federation_option,
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     base = arguments.federation.rstrip("/")
     with readable_errors(base):
         explanation = _fetch(
-            f"{base}/api/admin/explain/{launch_path(arguments.spec)}", token=arguments.token
+            f"{base}/api/admin/explain/{launch_path(arguments.spec)}",
+            token=arguments.token or own_token(base),
         )
     if arguments.json:
         print(json.dumps(explanation, indent=2))

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from binder_federation.config.federation import FederationSettings
 from binder_federation.config.load import load_settings
+from binder_federation.federation.own_token import ensure_token
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.garbage import collect_in_quiet_moments, leave_the_old_alone
 from binder_federation.runtime.logs import configure_logs
@@ -82,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         service="binder-federation",
         secrets=find_secrets(settings),
     )
+    settings = _with_admin_token(settings)
     print(f"Federation at http://{settings.host}:{settings.port}", file=sys.stderr)
     try:
         asyncio.run(_serve(_serving(create_app(settings)), settings))
@@ -92,6 +95,15 @@ def run(arguments: argparse.Namespace) -> int:
             advice="Choose another one with --port.",
         ) from error
     return 0
+
+
+def _with_admin_token(settings: FederationSettings) -> FederationSettings:
+    """There is always a token."""
+    if settings.admin.token is not None or settings.admin.tokens:
+        return settings
+    token = SecretStr(ensure_token(settings.port))
+    admin = settings.admin.model_copy(update={"token": token})
+    return settings.model_copy(update={"admin": admin})
 
 
 async def _serve(making: Awaitable[web.Application], settings: FederationSettings) -> None:

@@ -1,20 +1,43 @@
-"""Who may use the admin API: who has a token with the right scope or, where the settings have
-no token, who is at this machine."""
+"""Who may use the admin API: who has a token with the right scope, and is no other site's page."""
 
+import re
 from ipaddress import ip_address
 
 from aiohttp import web
+from yarl import URL
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.config.admin import Scope
 from binder_federation.federation.admin_tokens import AdminIdentity, AdminTokens
 from binder_federation.federation.context import CONTEXT
 from binder_federation.federation.steering.audit import Actor
+from binder_federation.runtime.errors import Fault, ServiceError
 
-FORWARDING_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 ADMIN_TOKENS: web.AppKey[AdminTokens] = web.AppKey("admin_tokens", AdminTokens)
-LOCAL = AdminIdentity("local", frozenset(Scope))
-"""Somebody at this machine, where no token is set."""
+URL_ORIGIN = re.compile(r"^https?://", re.ASCII | re.IGNORECASE)
+_CLUSTER_DOMAINS = (".svc", ".local", ".internal", ".localhost")
+
+
+class HostNotExpected(ServiceError):
+    """The name in the Host header is none of ours: somebody else's name may lead here."""
+
+    code = "host_not_expected"
+    status = 421
+    fault = Fault.REQUEST
+
+
+class CrossSite(NotAuthorized):
+    """A page of another site sent this."""
+
+    code = "cross_site"
+
+
+class NotJson(ServiceError):
+    """The body is not said to be JSON."""
+
+    code = "not_json"
+    status = 415
+    fault = Fault.REQUEST
 
 
 class ScopeNeeded(NotAuthorized):
@@ -35,9 +58,7 @@ def check_admin(request: web.Request, scope: Scope, *or_else: Scope) -> Actor:
     """Who asks, if they may do what needs `scope`, or one of `or_else` instead.
 
     Raises `NotAuthorized` for who may not use `/api/admin` at all, and `ScopeNeeded` for a
-    token without the scope. With tokens in the settings one is needed from everywhere.
-    Without any, the peer must be on this machine and must not speak for somebody else: behind
-    a proxy on the same machine every visitor comes from the loopback address.
+    token without the scope; `HostNotExpected`, `CrossSite` and `NotJson` as `identify`.
     """
     identity = identify(request)
     actor = Actor(identity.name)
@@ -47,35 +68,64 @@ def check_admin(request: web.Request, scope: Scope, *or_else: Scope) -> Actor:
 
 
 def identify(request: web.Request) -> AdminIdentity:
-    """Who asks, whatever they may do. Raises `NotAuthorized` for a stranger."""
-    tokens = request.app[ADMIN_TOKENS]
-    if not tokens:
-        _check_is_local(request)
-        return LOCAL
+    """Who asks, whatever they may do. Raises `NotAuthorized` for a stranger.
+
+    A browser on an operator's machine may be told to send a request here, by any page. It has no
+    token; and as a second line, what only browsers send is looked at: the name that was asked for
+    (`HostNotExpected`), the site that asks (`CrossSite`), and whether a body is JSON (`NotJson`),
+    which no page may send elsewhere without being asked first.
+    """
+    _check_host(request)
+    _check_site(request)
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     identity = None
     if scheme.lower() == "bearer":
+        tokens = request.app[ADMIN_TOKENS]
         identity = tokens.find(given.strip(), now=request.app[CONTEXT].clock())
     if identity is None:
         raise NotAuthorized(
             "The admin API needs its token.",
             advice="Send admin.token or one of admin.tokens of the settings in the header "
-            "Authorization: Bearer ….",
+            "Authorization: Bearer …. On the federation's own machine the command binderfed "
+            "finds it by itself.",
+        )
+    if request.can_read_body and request.content_type != "application/json":
+        raise NotJson(
+            "The body of an order is JSON.", advice="Send it with Content-Type: application/json."
         )
     return identity
 
 
-def _check_is_local(request: web.Request) -> None:
-    is_forwarded = any(name in request.headers for name in FORWARDING_HEADERS)
-    if is_forwarded or not _is_loopback(request.remote):
-        raise NotAuthorized(
-            "Without a token the admin API answers this machine alone.",
-            advice="Set admin.token in the federation's settings and send it as a bearer token.",
+def _check_host(request: web.Request) -> None:
+    """A name that is no public one cannot be made to lead here; an address is no name at all."""
+    settings = request.app[CONTEXT].settings
+    name = (URL(f"http://{request.host}").host or "").lower()
+    public = URL(settings.public_url).host if settings.public_url else None
+    is_ours = (
+        _is_address(name)
+        or "." not in name
+        or name.endswith(_CLUSTER_DOMAINS)
+        or name == (public or "").lower()
+        or name in (each.lower() for each in settings.admin.hosts)
+    )
+    if not is_ours:
+        raise HostNotExpected(
+            f"The admin API is not known as {name}.",
+            advice="Use the federation's public URL, or name this host in admin.hosts.",
         )
 
 
-def _is_loopback(address: str | None) -> bool:
+def _check_site(request: web.Request) -> None:
+    site = request.headers.get("Sec-Fetch-Site", "none").lower()
+    origin = request.headers.get("Origin")
+    is_own = origin is None or URL_ORIGIN.sub("", origin).lower() == request.host.lower()
+    if site not in ("none", "same-origin") or not is_own:
+        raise CrossSite("The admin API takes no requests from pages of other sites.")
+
+
+def _is_address(name: str) -> bool:
     try:
-        return ip_address(address or "").is_loopback
+        ip_address(name)
     except ValueError:
         return False
+    return True

@@ -4,6 +4,7 @@ Called with each document, and when time alone changes what one means. The roste
 listeners what differs, so that a member that came is watched and one that left is forgotten.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 
@@ -26,6 +27,8 @@ from binder_federation.federation.steering.store import SteeringUnavailable
 from binder_federation.runtime.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
+
+SETTLE_SECONDS = 5.0
 
 
 def no_credential(_name: str, _generation: int) -> str:
@@ -53,6 +56,7 @@ class Applying:
         self._policy = policy
         self._tasks = tasks
         self._additions = NOTHING_ADDED
+        self._adding: asyncio.Task[None] | None = None
         self._hidden: frozenset[str] = frozenset()
         steering.subscribe(self._apply)
 
@@ -72,7 +76,12 @@ class Applying:
         additions = find_additions(document, now)
         if additions != self._additions:
             self._additions = additions
-            self._tasks.start(self._add_to_policy(), name="add-to-policy")
+            self._adding = self._tasks.start(self._add_to_policy(), name="add-to-policy")
+
+    async def settle(self) -> None:
+        """Wait until what was changed last is in force here, but not longer than some seconds."""
+        if self._adding is not None:
+            await asyncio.wait({self._adding}, timeout=SETTLE_SECONDS)
 
     async def _add_to_policy(self) -> None:
         """Nothing is awaited before the additions are read: the last call has the last ones."""

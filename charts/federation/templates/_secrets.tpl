@@ -29,7 +29,7 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
 - name: BINDERFED_{{ $each.setting | replace "." "__" | upper }}
   valueFrom:
     secretKeyRef:
-      name: {{ ternary (include "federation.joiningSecret" $) $secret (eq $name "joiningKey") }}
+      name: {{ ternary (include "federation.joiningSecret" $) $secret (has $name (include "federation.madeByHelm" $ | fromJsonArray)) }}
       key: {{ $each.key }}
       optional: {{ not (and (eq $name "redisPassword") $.Values.redis.bundled.enabled) }}
 {{- end }}
@@ -38,7 +38,7 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
 - name: BINDERFED_ADMIN_TOKEN
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ ternary (include "federation.joiningSecret" .) $secret (has "adminToken" (include "federation.madeByHelm" . | fromJsonArray)) }}
       key: admin-token
       optional: true
 {{- range .Values.config.members }}
@@ -70,6 +70,19 @@ bitbucketAppPassword: {key: bitbucket-app-password, setting: providers.bitbucket
 {{/* Where the joining key is: Helm keeps its own one apart, as nothing may remove it. */}}
 {{- define "federation.joiningSecret" -}}
 {{- default (printf "%s-joining" (include "federation.fullname" .)) .Values.secrets.existingSecret -}}
+{{- end }}
+
+{{/* What Helm makes where the values have none, in that Secret. As JSON. */}}
+{{- define "federation.madeByHelm" -}}
+{{- $needsToken := not (or .Values.secrets.existingSecret .Values.secrets.adminToken) -}}
+{{- ternary (list "joiningKey" "adminToken") (list "joiningKey") $needsToken | toJson -}}
+{{- end }}
+
+{{/* The operator's token: what Helm made before, or a new one. */}}
+{{- define "federation.adminToken" -}}
+{{- $name := include "federation.joiningSecret" . -}}
+{{- $before := dig "data" "admin-token" "" (lookup "v1" "Secret" .Release.Namespace $name) -}}
+{{- $before | b64dec | default (randAlphaNum 48) -}}
 {{- end }}
 
 {{/* What was given; else what Helm made before; else a new one. */}}

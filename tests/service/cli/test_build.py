@@ -13,7 +13,7 @@ from binder_federation.binder.events import Phase
 from binder_federation.federation.cli.main import main
 from tests.support.eventually import eventually
 from tests.support.fake_member import Failure, FakeMember
-from tests.support.federation_server import SHA, FederationServer, running_federation
+from tests.support.federation_server import ADMIN_TOKEN, SHA, FederationServer, running_federation
 
 SPEC = f"gh/owner/repository/{SHA}"
 
@@ -32,6 +32,12 @@ async def members() -> AsyncIterator[list[FakeMember]]:
 async def federation(members: list[FakeMember]) -> AsyncIterator[FederationServer]:
     async with running_federation(members) as federation:
         yield federation
+
+
+@pytest.fixture(autouse=True)
+def operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who runs the command has the federation's token."""
+    monkeypatch.setenv("BINDERFED_TOKEN", ADMIN_TOKEN)
 
 
 async def build(federation: FederationServer, *arguments: str) -> int:

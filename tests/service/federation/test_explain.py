@@ -1,7 +1,6 @@
 """The admin API's explanation of a decision, and who may ask for it."""
 
 import httpx
-import pytest
 from jsonschema import Draft202012Validator
 
 from binder_federation.federation.handlers.service import load_openapi
@@ -62,14 +61,11 @@ async def test_what_cannot_be_launched_is_refused(federation: FederationServer) 
     assert answer.json()["code"] == "invalid_spec"
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-async def test_without_a_token_a_proxy_may_not_ask(
-    federation: FederationServer, header: str
-) -> None:
-    answer = await federation.client.get(URL, headers={header: "203.0.113.7"})
+async def test_without_a_token_nobody_may_ask(federation: FederationServer) -> None:
+    async with httpx.AsyncClient(base_url=federation.url) as this_machine:
+        answer = await this_machine.get(URL)
 
     assert answer.status_code == 403
-    assert "this machine alone" in answer.json()["message"]
     assert "admin.token" in answer.json()["advice"]
 
 
@@ -79,7 +75,6 @@ async def test_with_a_token_only_who_brings_it(alpha: FakeMember) -> None:
         async def ask(authorization: str) -> httpx.Response:
             return await federation.client.get(URL, headers={"Authorization": authorization})
 
-        assert (await federation.client.get(URL)).status_code == 403
         assert (await ask("Bearer wrong")).status_code == 403
         assert (await ask(f"Bearer {CREDENTIAL}")).status_code == 403, "a member's is no operator's"
         assert (await ask(f"Basic {TOKEN}")).status_code == 403

@@ -20,7 +20,7 @@ TOKEN = "a-token-of-the-continuous-integration"
 TOKENS = {"tokens": [{"name": "ci", "token": TOKEN}]}
 BY_CI = {"Authorization": f"Bearer {TOKEN}"}
 FROM_AFAR = {"X-Forwarded-For": "192.0.2.7"}
-"""Without a token the admin API answers this machine alone, and nobody behind a proxy."""
+"""Anybody, without a token: the tests' client is an operator otherwise."""
 
 
 async def ask(federation: FederationServer, **body: Any) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Attempt:
                 )
             return edit(document)
 
-        return await self.context.steering.change(
+        document = await self.context.steering.change(
             checked,
             actor=self.actor,
             action=self.action,
@@ -85,6 +85,8 @@ class Attempt:
             until=self.until,
             detail=self.detail,
         )
+        await self.context.applying.settle()
+        return document
 
 
 @asynccontextmanager
