@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from binder_federation.binder.errors import NotAuthorized
 from binder_federation.binder.messages import PROTOCOL_VERSION
+from binder_federation.runtime.bounded import CleanText, read_web_url
 
 JOIN_PATH = "/api/join"
 CHECKS_PATH = "/api/join/checks"
@@ -43,14 +44,8 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-def _http_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
-        raise ValueError("must be a URL that begins with http:// or https://, without a query")
-    return value.rstrip("/")
-
-
-Address = Annotated[str, Field(max_length=500), AfterValidator(_http_url)]
-Text = Annotated[str, Field(max_length=100)]
+Address = Annotated[str, Field(max_length=500), AfterValidator(read_web_url)]
+Text = Annotated[CleanText, Field(max_length=100)]
 
 
 class JoinRequest(_Message):

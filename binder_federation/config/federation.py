@@ -23,7 +23,30 @@ from binder_federation.runtime.log_format import LogFormat
 
 MEMBER_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
-MemberName = Annotated[str, Field(pattern=MEMBER_NAME_PATTERN)]
+RESERVED_NAMES = frozenset(
+    {
+        "admin",
+        "all",
+        "any",
+        "anybody",
+        "binder",
+        "federation",
+        "invitation",
+        "none",
+        "nobody",
+        "unknown",
+    }
+)
+"""Words that stand for something else in metrics, in the audit and in commands."""
+
+
+def _is_free(name: str) -> str:
+    if name in RESERVED_NAMES:
+        raise ValueError(f"{name!r} is no name for a member: it has a meaning already")
+    return name
+
+
+MemberName = Annotated[str, Field(pattern=MEMBER_NAME_PATTERN), AfterValidator(_is_free)]
 
 
 def _http_url(value: str) -> str:

@@ -18,6 +18,9 @@ class JoiningSettings(Section):
     """Launched at a member that joins, as a visitor would: `<provider>/<spec>`."""
     launch_seconds: Seconds = 900.0
     """The longest that this launch may take, its build included."""
+    allow_private_addresses: bool = False
+    """Whether members that join may be on private networks. Requests go to the addresses that they
+    name, so else these must be on the public internet."""
     check_seconds: Seconds = 10.0
     """The longest that each of the other checks may take."""
     first_pause_seconds: Seconds = 10.0

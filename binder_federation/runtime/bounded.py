@@ -9,7 +9,9 @@ metric. So it is refused, or cleaned, at once.
 import json
 import math
 import re
+from ipaddress import ip_address
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -61,6 +63,54 @@ def _plain(text: str) -> str:
 
 def _cleaned(text: str) -> str:
     return clean_text(text, len(text))
+
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?"
+)
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~%+@:-]*)*")
+MOST_URL = 500
+
+
+def read_web_url(text: str, *, most: int = MOST_URL) -> str:
+    """The URL put together again from its parts, without a trailing `/`.
+
+    Raises ValueError unless it is http or https, with a host name or an address, perhaps a port
+    and a path: no user, no query, no fragment, and nothing that has a meaning elsewhere (in a
+    Content-Security-Policy, in a header, in a page).
+    """
+    if len(text) > most:
+        raise ValueError(f"is longer than {most} characters")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("has characters that no address has")
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must be a URL that begins with http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not name a user")
+    if parts.query or parts.fragment or text.endswith(("?", "#")):
+        raise ValueError("must be without a query and a fragment")
+    if not _PATH.fullmatch(parts.path):
+        raise ValueError("has a path with characters that are none for a member")
+    port = parts.port  # ValueError unless it is a number up to 65535
+    host = _read_host(parts.hostname or "")
+    return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path}".rstrip("/")
+
+
+def read_origin(text: str) -> str:
+    """Scheme, host and port of `read_web_url`, for a policy. Raises ValueError as that does."""
+    parts = urlsplit(read_web_url(text))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _read_host(host: str) -> str:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(host):
+            raise ValueError("has no host name or address") from None
+        return host.lower()
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 PlainText = Annotated[str, AfterValidator(_plain)]

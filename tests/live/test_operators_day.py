@@ -128,6 +128,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
                     redis={"url": redis.url},
                     admin={"token": ADMIN},
                     joining={
+                        "allow_private_addresses": True,
                         "key": "key-of-this-days-federation-0123",
                         "test_repository": git_path(f"{git.url}/preflight"),
                         "first_pause_seconds": 1.0,

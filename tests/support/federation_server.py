@@ -109,6 +109,7 @@ async def running_federation(
     }
     # No settings of a test's own: the client has the token of an operator, for the admin API.
     quick["admin"] = {"token": ADMIN_TOKEN}
+    quick["joining"] = {"allow_private_addresses": True}  # all of them are on loopback
     for name, value in settings.items():
         quick[name] = {**quick[name], **value} if isinstance(quick.get(name), dict) else value
     app = await create_app(FederationSettings(**quick))

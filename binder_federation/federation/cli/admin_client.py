@@ -13,6 +13,7 @@ import httpx
 from binder_federation.federation.cli.client import (
     FederationUnreachable,
     add_federation_option,
+    read_answer,
     readable_errors,
 )
 from binder_federation.federation.cli.durations import duration, moment
@@ -83,7 +84,7 @@ def ask(
             headers=headers,
             timeout=TIMEOUT_SECONDS,
         )
-        told = answer.json()
+        told = read_answer(answer)
         if not isinstance(told, dict):
             raise FederationUnreachable(f"{base} does not answer as a federation does.")
         if answer.is_error:

@@ -20,6 +20,7 @@ from binder_federation.federation.cli.admin_client import own_token
 from binder_federation.federation.cli.client import (
     FederationUnreachable,
     add_federation_option,
+    read_answer,
     readable_errors,
 )
 from binder_federation.federation.cli.launch import launch_path
@@ -110,7 +111,7 @@ def _members(arguments: argparse.Namespace) -> str | list[str]:
 
 def _begin(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     answer = client.post("api/builds", json=body)
-    state: dict[str, Any] = answer.json()
+    state: dict[str, Any] = read_answer(answer)
     if answer.status_code != httpx.codes.ACCEPTED:
         raise FederationUnreachable(str(state["message"]), advice=str(state.get("advice", "")))
     return state
@@ -157,7 +158,7 @@ def _fetch(client: httpx.Client, build_id: str) -> dict[str, Any] | None:
     if answer.status_code == httpx.codes.NOT_FOUND:
         return None
     answer.raise_for_status()
-    state: dict[str, Any] = answer.json()
+    state: dict[str, Any] = read_answer(answer)
     return state
 
 

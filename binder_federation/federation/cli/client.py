@@ -4,9 +4,11 @@ import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
+from binder_federation.runtime.bounded import clean_text
 from binder_federation.runtime.errors import ServiceError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -27,6 +29,25 @@ def add_federation_option(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("BINDERFED_URL", DEFAULT_URL),
         help="the federation's address (default: %(default)s, or the variable BINDERFED_URL)",
     )
+
+
+def read_answer(answer: httpx.Response) -> Any:
+    """What the federation answers, as JSON that may be printed.
+
+    What members and joiners call themselves is in it. A terminal would obey the control
+    characters in there, so they are replaced, however the federation kept them.
+    """
+    return _printable(answer.json())
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value, len(value))
+    if isinstance(value, list):
+        return [_printable(each) for each in value]
+    if isinstance(value, dict):
+        return {_printable(name): _printable(each) for name, each in value.items()}
+    return value
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from binder_federation.federation.cli.admin_client import (
     ask,
     end_of,
 )
-from binder_federation.federation.cli.client import readable_errors
+from binder_federation.federation.cli.client import read_answer, readable_errors
 from binder_federation.federation.cli.durations import duration, shown_until
 from binder_federation.federation.cli.steer_member import member_parser, member_path
 
@@ -113,5 +113,5 @@ def _members(base: str) -> list[dict[str, Any]]:
             with attempt:
                 answer = httpx.get(f"{base}/api/members", timeout=10)
         answer.raise_for_status()
-        members: list[dict[str, Any]] = answer.json()["members"]
+        members: list[dict[str, Any]] = read_answer(answer)["members"]
     return members

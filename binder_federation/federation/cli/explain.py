@@ -13,6 +13,7 @@ from binder_federation.federation.cli.admin_client import own_token
 from binder_federation.federation.cli.client import (
     FederationUnreachable,
     add_federation_option,
+    read_answer,
     readable_errors,
 )
 from binder_federation.federation.cli.launch import launch_path
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _fetch(url: str, *, token: str | None) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = httpx.get(url, headers=headers, timeout=30)
-    body: dict[str, Any] = answer.json()
+    body: dict[str, Any] = read_answer(answer)
     if answer.status_code >= 400:
         message = body.get("message", f"{url} answered with status {answer.status_code}.")
         raise FederationUnreachable(str(message), advice=str(body.get("advice", "")))

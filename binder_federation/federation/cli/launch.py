@@ -16,6 +16,7 @@ from binder_federation.binder.events import Event, Phase, StreamParser, event_fr
 from binder_federation.federation.cli.client import (
     FederationUnreachable,
     add_federation_option,
+    read_answer,
     readable_errors,
 )
 
@@ -151,7 +152,7 @@ def _events(url: str) -> Iterator[Event]:
 
 def _not_a_stream(url: str, answer: httpx.Response) -> FederationUnreachable:
     try:
-        message = str(answer.json()["message"])
+        message = str(read_answer(answer)["message"])
     except (json.JSONDecodeError, KeyError, TypeError):
         message = f"{url} answered with status {answer.status_code}, and no event stream."
     return FederationUnreachable(message)

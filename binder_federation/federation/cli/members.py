@@ -8,7 +8,11 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from binder_federation.federation.cli.client import add_federation_option, readable_errors
+from binder_federation.federation.cli.client import (
+    add_federation_option,
+    read_answer,
+    readable_errors,
+)
 
 STATE_COLOURS = {
     "up": "green",
@@ -39,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     with readable_errors(arguments.federation):
         answer = httpx.get(f"{arguments.federation.rstrip('/')}/api/members", timeout=10)
         answer.raise_for_status()
-        members: list[dict[str, Any]] = answer.json()["members"]
+        members: list[dict[str, Any]] = read_answer(answer)["members"]
     if arguments.json:
         print(json.dumps(members, indent=2))
     else:

@@ -21,6 +21,7 @@ from binder_federation.federation.launch_request import LaunchRequest, audience
 from binder_federation.federation.outcomes import nobody_error
 from binder_federation.federation.roster import Roster
 from binder_federation.federation.sticky_cookie import read_member, write_member
+from binder_federation.runtime.bounded import read_origin
 from binder_federation.runtime.cors import CORS
 from binder_federation.runtime.errors import ServiceError
 from binder_federation.runtime.web import json_ok
@@ -89,5 +90,14 @@ def _sticky_cookie(context: FederationContext, launch: LaunchRequest, member: st
 
 def member_origins(roster: Roster) -> tuple[str, ...]:
     """The origins that a page must be allowed to connect to, each once."""
-    parts = [urlsplit(member.public_url) for member in roster]
-    return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
+    found = (_origin(member.public_url) for member in roster if not member.is_joining)
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _origin(url: str) -> str:
+    """Nothing else than an origin gets into the pages' policy, whatever a member's URL is."""
+    try:
+        parts = urlsplit(url)
+        return read_origin(f"{parts.scheme}://{parts.netloc}")
+    except ValueError:
+        return ""

@@ -47,7 +47,11 @@ async def feed(request: web.Request) -> web.Response:
     site_name, configured = request.app[SITE]
     site_url = public_url(request, configured).rstrip("/")
     body = make_feed(shown.report, site_name=site_name, site_url=site_url)
-    return _answer(request, body, "application/atom+xml", etag=shown.etag)
+    answer = _answer(request, body, "application/atom+xml", etag=shown.etag)
+    if configured is None:
+        # Its links are under the name that was asked for: nobody else's cache may have that.
+        answer.headers.update({"Cache-Control": "private, no-cache", "Vary": "Host"})
+    return answer
 
 
 async def page(request: web.Request) -> web.Response:

@@ -16,6 +16,7 @@ from binder_federation.federation.joining.admissions import Admissions
 from binder_federation.federation.joining.exchange import exchange
 from binder_federation.federation.joining.keys import JoiningKey
 from binder_federation.federation.joining.leaving import begin_to_leave, has_left, is_leaving
+from binder_federation.federation.joining.places import Places
 from binder_federation.federation.joining.replays import ReplayGuard
 from binder_federation.federation.joining.rotation import confirm, is_pending
 from binder_federation.federation.roster import Member
@@ -38,6 +39,7 @@ class Joining:
         self,
         *,
         key: JoiningKey,
+        places: Places,
         steering: Steering,
         admissions: Admissions,
         replays: ReplayGuard,
@@ -49,6 +51,7 @@ class Joining:
         self.admissions = admissions
         self.replays = replays
         self._key = key
+        self._places = places
         self._steering = steering
         self._configured = configured
         self._public_url = public_url
@@ -67,6 +70,8 @@ class Joining:
         known = self._try(self._steering.current, request, now)
         if known is not None:
             return self._reply(known)
+        for url in filter(None, (request.url, request.public_url)):
+            await self._places.check(url)
         joined: list[JoinedMember] = []
 
         def edit(document: SteeringDocument) -> SteeringDocument:

@@ -11,6 +11,7 @@ from binder_federation.federation.joining.admissions import Admissions
 from binder_federation.federation.joining.checklists import make_checklists
 from binder_federation.federation.joining.joining import Joining
 from binder_federation.federation.joining.keys import JoiningKey
+from binder_federation.federation.joining.places import Places
 from binder_federation.federation.joining.preflight.launch import TestLaunch
 from binder_federation.federation.joining.preflight.run import Preflight
 from binder_federation.federation.joining.replays import ReplayGuard
@@ -51,8 +52,10 @@ def make_joining(
         seconds=settings.joining.launch_seconds,
         launch_host=f"{public_url}/",
     )
+    places = Places(allow_private=settings.joining.allow_private_addresses)
     preflight = Preflight(
         client=client,
+        places=places,
         test_launch=test_launch,
         incompatibility=reports.incompatibility,
         settings=settings.joining,
@@ -76,6 +79,7 @@ def make_joining(
     roster.on_change(forget)
     return Joining(
         key=key,
+        places=places,
         steering=steering,
         admissions=admissions,
         replays=replays,

@@ -63,7 +63,11 @@ async def test_an_institution_joins_by_the_chart_and_comes_back_without_its_invi
             providers={"trusted_prefixes": [f"{git.url}/"]},
             admin={"token": ADMIN_TOKEN},
             steering={"file": str(tmp_path / "steering.json")},
-            joining={"test_repository": path, "first_pause_seconds": 2},
+            joining={
+                "test_repository": path,
+                "first_pause_seconds": 2,
+                "allow_private_addresses": True,
+            },
         ) as federation:
             token = invite(federation)
             values = {

@@ -137,7 +137,8 @@ async def test_what_has_not_changed_is_not_sent_again() -> None:
 
 
 async def test_pages_of_others_may_read_it() -> None:
-    async with federation_of_two() as (server, _alpha, _beta):
+    public_url = "https://binder.example.org"
+    async with federation_of_two(public_url=public_url) as (server, _alpha, _beta):
         for path in ("/api/status", "/status.atom"):
             answer = await server.client.get(path, headers={"Origin": "https://other.example"})
             assert answer.headers["Access-Control-Allow-Origin"] == "*"

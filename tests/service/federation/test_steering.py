@@ -272,7 +272,7 @@ async def test_a_member_comes_is_admitted_and_goes(alpha: FakeMember, beta: Fake
         await change("join", steering.current.with_joined(joined))
         await eventually_in(server, "beta", "joining")
         page = await server.client.get("/")
-        assert joined.url in page.headers["content-security-policy"], "pages may not go there"
+        assert joined.url not in page.headers["content-security-policy"], "it is not admitted"
 
         async def is_probed() -> bool:
             return server.context.monitor.health("beta").probed.is_well
@@ -283,6 +283,8 @@ async def test_a_member_comes_is_admitted_and_goes(alpha: FakeMember, beta: Fake
         admitted = joined.model_copy(update={"admitted_at": server.context.clock()})
         await change("admit", steering.current.with_joined(admitted))
         await eventually_in(server, "beta", "recovering")
+        page = await server.client.get("/")
+        assert joined.url in page.headers["content-security-policy"], "pages may not go there"
         await change("revoke", steering.current.with_orders("beta", revoked=word()))
         assert await state(server, "beta") == "none"
         metrics = (await server.client.get("/metrics")).text

@@ -7,6 +7,7 @@ import structlog
 
 from binder_federation.binder.joining import JoinCheck
 from binder_federation.config.joining import JoiningSettings
+from binder_federation.federation.joining.places import Places, find_session_trouble
 from binder_federation.federation.joining.preflight import (
     agent,
     certificate,
@@ -19,6 +20,7 @@ from binder_federation.federation.roster import Member
 
 log = structlog.get_logger(__name__)
 
+ADVICE = "Agents and hubs of one member are public, and under one domain."
 NAMES = (
     agent.NAME,
     certificate.NAME,
@@ -37,12 +39,14 @@ class Preflight:
         self,
         *,
         client: httpx.AsyncClient,
+        places: Places,
         test_launch: launch.TestLaunch,
         incompatibility: Callable[[str], str],
         settings: JoiningSettings,
         clock: Callable[[], float],
     ) -> None:
         self._client = client
+        self._places = places
         self._test_launch = test_launch
         self._incompatibility = incompatibility
         self._settings = settings
@@ -51,6 +55,9 @@ class Preflight:
     async def run(self, member: Member) -> AsyncIterator[JoinCheck]:
         """Each check as it is made; after one that fails, only those that need nothing of it."""
         seconds = self._settings.check_seconds
+        if trouble := await self._places.trouble(member.url):
+            yield JoinCheck(name=agent.NAME, ok=False, message=trouble, advice=ADVICE)
+            return
         reachable, found = await agent.check_agent(self._client, member.url, seconds=seconds)
         yield reachable
         if not reachable.ok and found.versions is None:
@@ -72,6 +79,11 @@ class Preflight:
         launched, session = await self._test_launch.run(member.name)
         yield launched
         if session is None:
+            return
+        trouble = find_session_trouble(session.url, member.public_url)
+        trouble = trouble or await self._places.trouble(session.url)
+        if trouble:
+            yield JoinCheck(name=hub.NAME, ok=False, message=trouble, advice=ADVICE)
             return
         yield await hub.check_hub(self._client, session, seconds=seconds)
         if not await hub.end_session(self._client, session, seconds=seconds):
