@@ -58,16 +58,19 @@ class Bans:
         for pattern, ban in self._banned:
             if any(pattern.fullmatch(text) for text in texts):
                 return ban.message or f"{shown(spec)} may not be launched here."
-        allowed = self._allowed.get(spec.provider)
-        if allowed is None or any(p.fullmatch(text) for p in allowed for text in texts):
+        providers = {spec.provider, spec.affinity_key.partition("/")[0]}
+        rules = [self._allowed[each] for each in providers if each in self._allowed]
+        if all(any(p.fullmatch(text) for p in rule for text in texts) for rule in rules):
             return None
         return f"{shown(spec)} is not among the repositories that may be launched here."
 
 
 def spec_texts(spec: LaunchSpec) -> tuple[str, ...]:
-    """What a pattern is held against: the affinity key, alone and with the ref."""
-    key = spec.affinity_key
-    return (key, f"{key}/{spec.ref}")
+    """What a pattern is held against: the affinity key, alone and with the ref; and the same of
+    the link's own spelling, where that is another one."""
+    linked = f"{spec.provider}/{spec.repository.casefold().rstrip('/').removesuffix('.git')}"
+    keys = dict.fromkeys((spec.affinity_key, linked))
+    return tuple(text for key in keys for text in (key, f"{key}/{spec.ref}"))
 
 
 def shown(spec: LaunchSpec) -> str:

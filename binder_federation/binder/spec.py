@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NewType
 
 from binder_federation.binder.errors import InvalidSpec
+from binder_federation.binder.known_hosts import provider_of
 
 ImageKey = NewType("ImageKey", str)
 """32 hex digits that name an image everywhere in the federation."""
@@ -51,9 +52,9 @@ class LaunchSpec:
 
 @lru_cache(maxsize=16_384)
 def affinity_key(provider: str, repository: str) -> str:
-    """Provider and repository, case-folded, without a trailing `/` or `.git`."""
-    name = repository.casefold().rstrip("/").removesuffix(".git").rstrip("/")
-    return f"{provider}/{name}"
+    """Provider and repository, case-folded, without a trailing `/` or `.git`; of a git URL at a
+    known host that host's own (`known_hosts.py`)."""
+    return "/".join(provider_of(provider, repository))
 
 
 @lru_cache(maxsize=16_384)

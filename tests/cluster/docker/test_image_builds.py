@@ -290,3 +290,33 @@ def command_lines() -> list[str]:
                 continue
             lines.append(text.replace(b"\0", b" ").decode("utf-8", "replace"))
     return lines
+
+
+async def test_repositories_share_no_cache_mounts(
+    tmp_path: Path, base_image: str, reference: str
+) -> None:
+    """What one wrote into a cache, another would read and run."""
+    secret = secrets.token_hex(8)
+    mount = f"RUN --mount=type=cache,id={secret},target=/cache,uid=1000"
+
+    async def seen(repository: str, step: str) -> str:
+        folder = tmp_path / secrets.token_hex(4)
+        files = dockerfile(base_image, f"{mount} {step}")
+        order = order_for(make_repository(folder, files), reference)
+        order = order.model_copy(update={"repository": repository})
+        build = await make_image(order, tmp_path / secrets.token_hex(4))
+        assert build.last.phase is Phase.BUILT, build.text + build.errors
+        return build.text
+
+    ours, others = f"gh/owner/{secret}", f"gh/other/{secret}"
+    await seen(ours, f"echo {secret} > /cache/left")
+    assert f"found {secret}" in await seen(ours, "echo found $(cat /cache/left) # again")
+    other = await seen(others, "echo found $(cat /cache/left 2>&1) # other")
+    assert f"found {secret}" not in other
+    argument = "ARG BUILDKIT_CACHE_MOUNT_NS=x\n" + mount
+    folder = tmp_path / "argument"
+    files = dockerfile(base_image, f"{argument} echo found $(cat /cache/left 2>&1)")
+    order = order_for(make_repository(folder, files), reference)
+    order = order.model_copy(update={"repository": others})
+    build = await make_image(order, tmp_path / "argued")
+    assert f"found {secret}" not in build.text, "a repository cannot choose another's"

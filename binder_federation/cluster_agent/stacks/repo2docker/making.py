@@ -4,6 +4,7 @@ It runs as a process of its own (`maker.py`): so its output is a stream of lines
 cancelling ends it, with `docker` and buildx below it, at once.
 """
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ from binder_federation.cluster_agent.stacks.repo2docker.maker_order import (
 from binder_federation.cluster_agent.stacks.repo2docker.order import BuildOrder
 
 _KEPT = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION")
+
+CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,7 @@ def maker_document(order: BuildOrder, checkout: Path) -> str:
             "repo2docker.ref": order.resolved_ref,
         },
         base_image=order.base_image,
-        build_args=order.build_args,
+        build_args={**order.build_args, CACHE_NAMESPACE: cache_namespace(order.repository)},
         appendix=order.appendix,
         user_id=order.user_id,
         buildx_args=order.buildx_args,
@@ -136,3 +139,13 @@ def maker_document(order: BuildOrder, checkout: Path) -> str:
         builder=BUILDER if order.buildkit_address else "",
         is_pushed=order.push == "buildkit",
     ).model_dump_json()
+
+
+def cache_namespace(repository: str) -> str:
+    """Where the repository's cache mounts (`RUN --mount=type=cache`) are, and no other's.
+
+    What one repository writes there, another would read and run. It is a hash of the affinity key,
+    so that no repository chooses it.
+    https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args
+    """
+    return hashlib.blake2b(repository.encode(), digest_size=12).hexdigest()
