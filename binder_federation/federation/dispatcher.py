@@ -139,12 +139,12 @@ class Dispatcher:
                 return
             verdict = _verdict(launch.failures)
             launch.note_failure(failure)
-            if verdict is not None:
-                if failure.is_final:
+            if failure.is_final:
+                if verdict is not None:  # a second member says the same
                     self._verdicts.note_broken(resolved.image_key)
-                break  # a second member was asked
-            if failure.is_final and self._verdicts.is_broken(resolved.image_key):
-                break
+                    break
+                if self._verdicts.is_broken(resolved.image_key):
+                    break
         launch.tell(final_failure(launch.failures, {}))
 
     def _launched(self, launch: Launch, resolved: ResolvedSpec) -> None:
@@ -305,7 +305,7 @@ class Dispatcher:
                 await self._lessons.saw(resolved, member, event, now=now)
                 if _is_surprised(attempt, event, narrator):
                     await self._lessons.builds_after_all(resolved, member, now=now)
-                told = allowance.take(event)
+                told = allowance.take(event, numbered.size)
                 if told is not None:
                     launch.tell(narrator.tell(told), MemberPosition(member, numbered.number))
                 if event.phase is Phase.READY:

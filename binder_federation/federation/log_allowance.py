@@ -23,13 +23,14 @@ class LogAllowance:
         self._phase: Phase | None = None
         self._left_out = 0
 
-    def take(self, event: Event) -> Event | None:
+    def take(self, event: Event, size: int) -> Event | None:
         """The event to tell: it, a line that says that some are left out, or nothing.
 
+        `size` is all that was sent for it: its fields count as much as its message.
         Raises `MemberUnreachable` when the member has said more than any launch does.
         """
         self._events += 1
-        self._heard_bytes += len(event.message) + 64
+        self._heard_bytes += size
         if self._heard_bytes > MOST_HEARD_BYTES or self._events > MOST_EVENTS:
             raise MemberUnreachable(f"{self._member} sent more than a launch has to say.")
         moves = event.phase is not self._phase or event.phase.is_final

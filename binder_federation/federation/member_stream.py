@@ -31,6 +31,8 @@ class MemberEvent:
 
     number: int
     event: Event
+    size: int
+    """Characters that the member sent for it."""
 
 
 class MemberStreams:
@@ -78,7 +80,7 @@ class MemberStreams:
         async with aclosing(self._messages(member, url, wanted)) as messages:
             async for message in messages:
                 event = _event(member, message)
-                yield MemberEvent(_number(message.event_id), event)
+                yield MemberEvent(_number(message.event_id), event, len(message.data))
                 if event.phase.is_final:
                     return
         raise MemberUnreachable(f"{member} closed the stream before the launch had ended.")

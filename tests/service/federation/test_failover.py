@@ -4,14 +4,16 @@ All of it holds for agents and for BinderHubs, and for launches that go from one
 """
 
 import asyncio
+from collections import deque
+from contextlib import AsyncExitStack
 
 import pytest
 
 from binder_federation.binder.events import Phase
 from binder_federation.binder.messages import ImageRecord
 from tests.support.eventually import eventually
-from tests.support.fake_member import Failure
-from tests.support.federation_server import FederationServer, running_federation
+from tests.support.fake_member import Failure, FakeMember
+from tests.support.federation_server import SHA, FederationServer, running_federation
 from tests.support.fleets import Fleet
 
 
@@ -109,6 +111,22 @@ async def test_a_repository_that_does_not_build_is_told_once(
 
     assert again.last.fields["fault"] == "repository"
     assert fleet.asked() == 3, "two members have said so: it holds for this ref"
+
+
+@pytest.mark.parametrize("second", [Failure.FULL, Failure.STATUS_500, Failure.LAUNCH_FAILS])
+async def test_who_cannot_say_is_no_second_opinion(second: Failure) -> None:
+    """Whoever is asked first blames the repository, the second has a failure of its own."""
+    in_this_order = deque([Failure.BUILD_FAILS, second])
+    members = [FakeMember(name, _failures=in_this_order) for name in ("alpha", "beta", "gamma")]
+    async with AsyncExitStack() as stack:
+        for member in members:
+            await member.start()
+            stack.push_async_callback(member.stop)
+        server = await stack.enter_async_context(running_federation(members))
+        seen = await server.launch(f"gh/owner/repository/{SHA}")
+
+    assert seen.last.phase is Phase.READY, seen.last
+    assert all(len(member.paths) == 1 for member in members)
 
 
 async def test_a_member_that_blames_repositories_wrongly_fails_nobody(

@@ -154,17 +154,21 @@ async def test_a_message_without_end_fills_no_memory(
     assert process.memory_info().rss - before < 100 << 20
 
 
+@pytest.mark.parametrize(
+    "line",
+    [event(message="x" * 20_000 + "\n"), event(**{f"f{n}": "x" * 8000 for n in range(7)})],
+    ids=["in its messages", "in its fields"],
+)
 async def test_a_log_without_end_is_cut_and_the_launch_goes_on(
-    federation: FederationServer, liar: Liar
+    federation: FederationServer, liar: Liar, line: bytes
 ) -> None:
-    line = event(message="x" * 20_000 + "\n")
-    liar.chunks, liar.chunk_times = (line, ready()), 1000
+    liar.chunks, liar.chunk_times = (line, ready()), 800
     for number in range(40):
         seen = await federation.launch(f"gh/owner/repository-{number}/{SHA}")
         if liar.paths:
             break
     assert seen.last.phase is Phase.READY
     assert seen.last.fields["member"] == "aaa"
-    assert sum(len(each.message) for each in seen.events) < 5 << 20
+    assert sum(len(each.to_json()) for each in seen.events) < 5 << 20
     assert sum("left out" in each.message for each in seen.events) == 1
     assert MOST_MESSAGE_BYTES == 64 * 1024
