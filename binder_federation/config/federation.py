@@ -12,7 +12,7 @@ from binder_federation.config.cors import CorsSettings
 from binder_federation.config.credentials import Credential
 from binder_federation.config.joining import JoiningSettings
 from binder_federation.config.launch_events import FederationLaunchEventSettings
-from binder_federation.config.limits import Cidr, ForwardedHeaders, TokenSettings
+from binder_federation.config.limits import BotSettings, Cidr, ForwardedHeaders, TokenSettings
 from binder_federation.config.pages import PageSettings
 from binder_federation.config.policy import PolicySettings
 from binder_federation.config.prebuild import PrebuildSettings
@@ -266,6 +266,7 @@ class FederationSettings(BaseSettings):
     forwarded_headers: ForwardedHeaders = ForwardedHeaders.X_FORWARDED
     """Which of the headers they set; the others may be a visitor's own."""
     tokens: TokenSettings = TokenSettings()
+    bots: BotSettings = BotSettings()
     policy: PolicySettings = PolicySettings()
     policy_file: Path | None = None
     """Parts of `policy` that are read again whenever this file changes (docs/limits.md)."""

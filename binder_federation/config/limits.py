@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from binder_federation.config.providers import Section
+from binder_federation.config.resources import Pattern
 
 LEAST_KEY = 32
 
@@ -35,6 +36,17 @@ class ForwardedHeaders(StrEnum):
     """`X-Forwarded-For`, `-Proto` and `-Host`."""
     FORWARDED = "forwarded"
     """`Forwarded` (RFC 7239)."""
+
+
+class BotSettings(Section):
+    """Which programs are refused at `/build` by what they call themselves."""
+
+    refuse: bool = True
+    """Those of the list crawler-user-agents, but for the tools that scripts are written with."""
+    also: Annotated[tuple[Pattern, ...], Field(max_length=200)] = ()
+    """Further ones: regular expressions, found anywhere in the user agent."""
+    let_through: Annotated[tuple[Pattern, ...], Field(max_length=200)] = ()
+    """Patterns of that list that do not count, such as `Go-http-client`."""
 
 
 class TokenSettings(Section):

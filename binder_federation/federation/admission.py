@@ -16,6 +16,7 @@ from binder_federation.binder.errors import NotAuthorized, RateLimited
 from binder_federation.binder.providers import Repositories
 from binder_federation.binder.spec import LaunchSpec
 from binder_federation.binder.visitor_addresses import AddressSet
+from binder_federation.config.limits import BotSettings
 from binder_federation.federation.core.rate_limit import Allowance, say_wait
 from binder_federation.federation.handlers.public_url import (
     PROXIES,
@@ -23,6 +24,7 @@ from binder_federation.federation.handlers.public_url import (
     own_host,
 )
 from binder_federation.federation.launch_request import LaunchRequest
+from binder_federation.federation.limits.bots import Bots
 from binder_federation.federation.limits.live_policy import GetPolicy
 from binder_federation.federation.limits.quotas import Quotas
 from binder_federation.federation.limits.rate_limiter import RateLimiter
@@ -51,6 +53,7 @@ class Admission:
         clock: Callable[[], float],
         requires_token: bool = False,
         admin_token: str = "",
+        bots: Bots | None = None,
     ) -> None:
         self._policy = policy
         self._repositories = repositories
@@ -61,6 +64,7 @@ class Admission:
         self._requires_token = requires_token
         self._admin_token = admin_token.encode()
         self._has_warned = False
+        self._bots = bots or Bots(BotSettings())
 
     def page_token(self, request: web.Request, raw_path: str) -> str:
         """What the page at `/v2/<raw_path>` sends as `build_token`; empty for no valid link."""
@@ -69,6 +73,10 @@ class Admission:
         except ServiceError:
             return ""
         return self._tokens.sign(spec, _origin(request))
+
+    def check_bot(self, request: web.Request) -> None:
+        """Raises `BotRefused` for a program that says that it is a crawler."""
+        self._bots.check(request.headers.get("User-Agent", ""))
 
     def check_address(self, request: web.Request) -> None:
         """Raises `NetworkBanned` for a visitor from a banned network."""

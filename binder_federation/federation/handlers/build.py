@@ -105,6 +105,7 @@ def _read(
     context: FederationContext, request: web.Request, *, is_resumed: bool = False
 ) -> LaunchRequest:
     """What is asked for, once no ban and no wrong token stands against it."""
+    context.admission.check_bot(request)
     raw_path = raw_path_after(request, "/build/")
     spec = context.repositories.parse(raw_path)
     admission, address = context.admission, client_address(request)

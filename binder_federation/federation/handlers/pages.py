@@ -35,6 +35,16 @@ FILES = {"/logo.svg": "mark.svg", "/logo_social.png": "logo_social.png"}
 SignToken = Callable[[str, web.Request], str]
 """A build token for the launch of a raw path from the page that is asked for."""
 
+ROBOTS = """\
+User-agent: *
+Disallow: /build/
+Disallow: /v2/
+Disallow: /repo/
+Disallow: /preview/
+Disallow: /api/
+Allow: /
+"""
+
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
 POLICY: web.AppKey[Callable[[], str]] = web.AppKey("content-security-policy")
 SIGN: web.AppKey[SignToken] = web.AppKey("sign-page-token")
@@ -65,6 +75,7 @@ def add_page_routes(
         [
             web.get("/", home),
             web.get("/about", about),
+            web.get("/robots.txt", robots),
             web.get(ANY_LAUNCH, loading),
             web.get("/repo/{user}/{repository}{path:(/.*)?}", old_link),
         ]
@@ -74,6 +85,11 @@ def add_page_routes(
     app.add_routes([web.get(f"/{name}", _own_file(name)) for name in ICONS])
     app.add_routes([web.get(path, _own_file(name)) for path, name in FILES.items()])
     app.router.add_get("/static/{digest}/{name}", static_file)
+
+
+async def robots(_request: web.Request) -> web.StreamResponse:
+    """`GET /robots.txt`: pages may be read; what starts something may not be followed."""
+    return web.Response(text=ROBOTS, headers={"Cache-Control": "public, max-age=86400"})
 
 
 def _badge(has_logo: bool) -> Handler:

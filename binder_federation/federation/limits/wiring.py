@@ -10,6 +10,7 @@ from binder_federation.binder.providers import Repositories
 from binder_federation.config.federation import FederationSettings
 from binder_federation.federation.admission import Admission
 from binder_federation.federation.decisions import Decisions
+from binder_federation.federation.limits.bots import Bots
 from binder_federation.federation.limits.builds import RepositoryBuilds
 from binder_federation.federation.limits.live_policy import LivePolicy, Policy
 from binder_federation.federation.limits.policy_file import CHECK_EVERY_SECONDS, PolicyFile
@@ -89,6 +90,7 @@ def make_limits(
         quotas=quotas,
         clock=clock,
         requires_token=settings.tokens.required,
+        bots=Bots(settings.bots),
         admin_token=settings.admin.token.get_secret_value() if settings.admin.token else "",
     )
     return Limits(
