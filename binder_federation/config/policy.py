@@ -68,10 +68,12 @@ class FederationQuotas(Section):
 
 
 class RateLimit(Section):
-    """Launches without a build token, by address (IPv6: by /64)."""
+    """Launches by address (IPv6: by /64)."""
 
     launches: Annotated[int, Field(ge=0)] = 10
     """In one period; 0: as many as they like."""
+    launches_with_page: Annotated[int, Field(ge=0)] = 100
+    """The same for launches from our own pages; 0: as many as they like."""
     period_seconds: Seconds = 3600.0
     """It begins with an address's first launch."""
     exempt_networks: tuple[Cidr, ...] = ("127.0.0.0/8", "::1/128")

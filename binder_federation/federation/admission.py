@@ -72,7 +72,7 @@ class Admission:
             spec = self._repositories.parse(raw_path)
         except ServiceError:
             return ""
-        return self._tokens.sign(spec, _origin(request))
+        return self._tokens.sign(spec, _origin(request), address=client_address(request))
 
     def check_bot(self, request: web.Request) -> None:
         """Raises `BotRefused` for a program that says that it is a crawler."""
@@ -98,7 +98,8 @@ class Admission:
         if not token:
             return False
         try:
-            standing = self._tokens.check(token, spec, _origin(request))
+            address = client_address(request)
+            standing = self._tokens.check(token, spec, _origin(request), address=address)
         except NotAuthorized:
             if is_resumed:
                 return False
@@ -113,7 +114,7 @@ class Admission:
         self, request: web.Request, wanted: LaunchRequest, *, is_counted: bool = True
     ) -> None:
         """Let a launch begin, or raise why not. With `is_counted` false nothing is noted of it."""
-        if not wanted.has_build_token and not self._is_admin(request):
+        if not self._is_admin(request):
             await self._check_rate(request, wanted, is_counted)
         if not wanted.is_build_only:
             self._quotas.check(wanted.spec.affinity_key)
@@ -121,16 +122,25 @@ class Admission:
     async def _check_rate(
         self, request: web.Request, wanted: LaunchRequest, is_counted: bool
     ) -> None:
-        if self._requires_token:
+        has_page = wanted.has_build_token
+        if self._requires_token and not has_page:
             raise NotAuthorized(
                 "Launches here need a build token.",
-                advice="Open the link in a browser: the page has one.",
+                advice="Open the link in a browser: the page has one. One that was open while you "
+                "changed to another network has to be loaded again.",
             )
         policy, limiter = self._policy(), self._limiter
         address = wanted.client_address
-        if not policy.rate_limit.launches or _is_exempt(request, address, policy.exempt):
+        limit = policy.rate_limit
+        if not limit.launches or (has_page and not limit.launches_with_page):
             return
-        allowance = await limiter.count(address) if is_counted else limiter.peek(address)
+        if _is_exempt(request, address, policy.exempt):
+            return
+        allowance = (
+            await limiter.count(address, has_page=has_page)
+            if is_counted
+            else limiter.peek(address, has_page=has_page)
+        )
         request[LIMIT_HEADERS] = _headers(allowance)
         if allowance.is_over:
             self._warn_of_proxy(request)
@@ -206,8 +216,7 @@ def _rate_limited(allowance: Allowance, wait_seconds: float) -> RateLimited:
     return RateLimited(
         f"There were more than {allowance.limit} launches from your network lately. "
         f"You can launch again in {say_wait(wait_seconds)}.",
-        advice="Open the link in a browser instead of a script: launches from our own page are "
-        "not counted.",
+        advice="Open the link in a browser instead of a script: our own page may launch more.",
         retry_after_seconds=wait_seconds,
     )
 

@@ -39,10 +39,9 @@ async def redirect(
     cookie = request.headers.get(hdrs.COOKIE)
     if cookie and not launch.prefer:
         launch = replace(launch, prefer=read_member(cookie))
+    member, url = await _place(context, launch, launch_id=secrets.token_hex(8))
     if wants_address(request):
-        member, url = await _place(context, launch, launch_id=secrets.token_hex(8))
         return json_ok({"member": member, "url": url})
-    member, url = await _place(context, launch, launch_id="")
     headers = request.app[CORS].answer_headers(request.headers.get(hdrs.ORIGIN))
     headers.update(limit_headers(request))
     if sticky := _sticky_cookie(context, launch, member):
@@ -55,7 +54,8 @@ async def _place(
 ) -> tuple[str, str]:
     """The member, and the address of its stream.
 
-    With an id the stream can be had again there: who connects anew goes on with that launch.
+    The token is for one launch, which its id names: who connects anew, or sends the token once
+    more, goes on with that one and starts no second server.
     """
     placing = context.placing
     resolved_ref = ""

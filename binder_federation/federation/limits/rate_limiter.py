@@ -30,27 +30,30 @@ class RateLimiter:
         self._clock = clock
         self._windows: dict[str, Window] = {}
 
-    async def count(self, address: str) -> Allowance:
-        """One more launch of `address`; what it may still do after it."""
+    async def count(self, address: str, *, has_page: bool = False) -> Allowance:
+        """One more launch of `address`; what it may still do after it. Those that come from our
+        pages are counted apart."""
         limit = self._policy().rate_limit
-        name = counted_as(address)
+        name = _name(address, has_page=has_page)
         window = await self._count_together(name, limit.period_seconds)
         if window is None:
             window = count_launch(
                 self._windows.get(name), now=self._clock(), period_seconds=limit.period_seconds
             )
         self._keep(name, window)
-        return Allowance(limit.launches, window.used, window.resets_at)
+        most = limit.launches_with_page if has_page else limit.launches
+        return Allowance(most, window.used, window.resets_at)
 
-    def peek(self, address: str) -> Allowance:
+    def peek(self, address: str, *, has_page: bool = False) -> Allowance:
         """What one more launch of `address` would come to, as this replica knows it."""
         limit = self._policy().rate_limit
         window = count_launch(
-            self._windows.get(counted_as(address)),
+            self._windows.get(_name(address, has_page=has_page)),
             now=self._clock(),
             period_seconds=limit.period_seconds,
         )
-        return Allowance(limit.launches, window.used, window.resets_at)
+        most = limit.launches_with_page if has_page else limit.launches
+        return Allowance(most, window.used, window.resets_at)
 
     async def _count_together(self, name: str, period_seconds: float) -> Window | None:
         if self._connection is None:
@@ -78,3 +81,8 @@ class RateLimiter:
             while len(self._windows) >= MOST_WINDOWS:  # the oldest of so many are let go
                 del self._windows[next(iter(self._windows))]
         self._windows[name] = window
+
+
+def _name(address: str, *, has_page: bool) -> str:
+    counted = counted_as(address)
+    return f"{counted}|page" if has_page else counted

@@ -12,6 +12,7 @@ NOW = 1_700_000_000.0
 SPEC = LaunchSpec("gh", "owner/name", "feature/x")
 OLD, NEW = "an old key of at least thirty-two bytes", "a new key of at least thirty-two bytes"
 HOST = "binder.example"
+ADDRESS = "192.0.2.7"
 
 
 class Clock:
@@ -34,9 +35,12 @@ def tokens(*keys: str, clock: Clock | None = None, **more: bool) -> VisitorToken
 def test_a_token_is_good_for_its_spec_origin_and_time() -> None:
     clock = Clock()
     ours = tokens(NEW, clock=clock)
-    token = ours.sign(SPEC, HOST)
-    assert ours.check(token, SPEC, HOST) is TokenStanding.VALID
+    token = ours.sign(SPEC, HOST, address=ADDRESS)
+    assert ours.check(token, SPEC, HOST, address=ADDRESS) is TokenStanding.VALID
     payload = jwt.decode(token, options={"verify_signature": False})
+    network = payload.pop("net")
+    assert len(network) == 18
+    assert ADDRESS not in token
     assert payload == {
         "aud": "gh/owner/name/feature/x",
         "origin": HOST,
@@ -45,7 +49,7 @@ def test_a_token_is_good_for_its_spec_origin_and_time() -> None:
     }
     assert jwt.get_unverified_header(token)["alg"] == "HS256"
     clock.now += 331
-    assert ours.check(token, SPEC, HOST) is TokenStanding.EXPIRED
+    assert ours.check(token, SPEC, HOST, address=ADDRESS) is TokenStanding.EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -58,26 +62,37 @@ def test_a_token_is_good_for_its_spec_origin_and_time() -> None:
 def test_a_token_for_something_else_is_refused(spec: LaunchSpec, origin: str, why: str) -> None:
     ours = tokens(NEW)
     with pytest.raises(NotAuthorized, match=why):
-        ours.check(ours.sign(SPEC, HOST), spec, origin)
+        ours.check(ours.sign(SPEC, HOST, address=ADDRESS), spec, origin, address=ADDRESS)
 
 
 def test_the_origin_need_not_be_looked_at() -> None:
     ours = tokens(NEW, checks_origin=False)
-    assert ours.check(ours.sign(SPEC, HOST), SPEC, "elsewhere.example") is TokenStanding.VALID
+    assert (
+        ours.check(
+            ours.sign(SPEC, HOST, address=ADDRESS), SPEC, "elsewhere.example", address=ADDRESS
+        )
+        is TokenStanding.VALID
+    )
 
 
 def test_keys_rotate() -> None:
     before, between, after = tokens(OLD), tokens(NEW, OLD), tokens(NEW)
-    token = before.sign(SPEC, HOST)
-    assert between.check(token, SPEC, HOST) is TokenStanding.VALID
-    assert after.check(between.sign(SPEC, HOST), SPEC, HOST) is TokenStanding.VALID
+    token = before.sign(SPEC, HOST, address=ADDRESS)
+    assert between.check(token, SPEC, HOST, address=ADDRESS) is TokenStanding.VALID
+    assert (
+        after.check(between.sign(SPEC, HOST, address=ADDRESS), SPEC, HOST, address=ADDRESS)
+        is TokenStanding.VALID
+    )
     with pytest.raises(NotAuthorized, match="not made here"):
-        after.check(token, SPEC, HOST)
+        after.check(token, SPEC, HOST, address=ADDRESS)
 
 
 def test_a_key_that_another_replica_may_have_is_no_reason_to_refuse() -> None:
-    token = tokens(OLD).sign(SPEC, HOST)
-    assert tokens(NEW, knows_all_keys=False).check(token, SPEC, HOST) is TokenStanding.NONE
+    token = tokens(OLD).sign(SPEC, HOST, address=ADDRESS)
+    assert (
+        tokens(NEW, knows_all_keys=False).check(token, SPEC, HOST, address=ADDRESS)
+        is TokenStanding.NONE
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +107,7 @@ def test_a_key_that_another_replica_may_have_is_no_reason_to_refuse() -> None:
 )
 def test_what_nobody_signed_for_this_use_is_refused(token: str) -> None:
     with pytest.raises(NotAuthorized):
-        tokens(NEW).check(token, SPEC, HOST)
+        tokens(NEW).check(token, SPEC, HOST, address=ADDRESS)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +121,19 @@ def test_what_nobody_signed_for_this_use_is_refused(token: str) -> None:
 )
 def test_the_origin_of_a_page(origin: str, host: str, expected: str) -> None:
     assert page_origin(origin, host) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "standing"),
+    [
+        ("2001:db8:0:1::2", TokenStanding.VALID),
+        ("2001:db8:0:2::1", TokenStanding.ELSEWHERE),
+        ("192.0.2.7", TokenStanding.ELSEWHERE),
+        ("", TokenStanding.ELSEWHERE),
+    ],
+)
+def test_a_token_is_its_visitors(address: str, standing: TokenStanding) -> None:
+    """Of IPv6 the /64 counts, as in the rate limit."""
+    ours = tokens(NEW)
+    token = ours.sign(SPEC, HOST, address="2001:db8:0:1::1")
+    assert ours.check(token, SPEC, HOST, address=address) is standing
