@@ -56,12 +56,17 @@ def _invite(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(told, indent=2))
         return 0
-    until = shown_time(told["invitation"]["expires_at"])
-    base = arguments.federation.rstrip("/")
-    print(f"{arguments.name} may join once, until {until}. At the institution:")
+    print_invitation(arguments, told)
+    return 0
+
+
+def print_invitation(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
+    """What the institution needs, once."""
+    invitation = told["invitation"]
+    base, until = arguments.federation.rstrip("/"), shown_time(invitation["expires_at"])
+    print(f"{invitation['name']} may join once, until {until}. At the institution:")
     print(f"  binderfed-agent join {base} {told['token']}")
     print("Nobody is shown this token again: send it by a way that only they read.")
-    return 0
 
 
 def _invitations(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from binder_federation.federation.cli.admin_client import (
     end_of,
 )
 from binder_federation.federation.cli.durations import duration, shown_time, shown_until
+from binder_federation.federation.cli.invite import print_invitation
 
 AGAIN = "usual"
 
@@ -150,11 +151,17 @@ def _add_revoke(commands: Any) -> None:
         "revoke",
         told="take a membership away; the member's reports are refused from then on",
         example="binderfed revoke uni-x --reason 'left the federation'\n"
+        "  binderfed revoke uni-x --reinvite --reason 'its key was stolen'\n"
         "  binderfed revoke uni-x --undo      (of a member of the settings)",
     )
     add_reason(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask for the name again")
     parser.add_argument("--force", action="store_true", help="also the last one that is well")
+    parser.add_argument(
+        "--reinvite",
+        action="store_true",
+        help="and make an invitation for it at once: its key is known to somebody else",
+    )
     parser.add_argument("--undo", action="store_true", help="make it a member again")
     parser.set_defaults(run=_revoke)
 
@@ -169,8 +176,11 @@ def _revoke(arguments: argparse.Namespace) -> int:
         raise NotUnderstood("Revoking needs a reason.", advice="Add --reason '…'.")
     if not arguments.yes:
         _confirm(name)
-    ask(arguments, "POST", path, {**_reason(arguments), "force": arguments.force})
+    body = {**_reason(arguments), "force": arguments.force, "reinvite": arguments.reinvite}
+    told = ask(arguments, "POST", path, body)
     print(f"{name} is no member any more. Its running sessions stay; it gets no launches.")
+    if arguments.reinvite:
+        print_invitation(arguments, told)
     return 0
 
 

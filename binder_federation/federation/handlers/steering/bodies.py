@@ -84,6 +84,10 @@ class RevokeBody(Body):
     """`POST …/revoke`."""
 
     force: bool = False
+    reinvite: bool = False
+    """And invite it anew in the same order, with the weight that it joined with."""
+    expires_seconds: Lasting = 7 * 86_400.0
+    """Of that invitation."""
 
 
 class RotateBody(Body):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from binder_federation.config.admin import Scope
+from binder_federation.federation.handlers.admin import check_admin
 from binder_federation.federation.handlers.steering.attempts import Attempt, answer, attempt
 from binder_federation.federation.handlers.steering.bodies import (
     Body,
@@ -18,8 +19,10 @@ from binder_federation.federation.handlers.steering.bodies import (
 )
 from binder_federation.federation.handlers.steering.last_member import check_not_last
 from binder_federation.federation.joining import rotation
+from binder_federation.federation.joining.invitations import make_invitation
 from binder_federation.federation.orders import members as orders
-from binder_federation.federation.orders.describe import describe_member
+from binder_federation.federation.orders.describe import describe_invitation, describe_member
+from binder_federation.federation.orders.errors import InvalidOrder
 from binder_federation.federation.orders.subjects import Subject, find_present, find_subject
 from binder_federation.federation.steering.document import SteeringDocument
 
@@ -88,9 +91,49 @@ async def revoke(request: web.Request) -> web.Response:
         made.explain(body.reason, detail="forced" if body.force else "")
         made.require_reason()
         find_present(made.configured, made.context.steering.current, made.subject, made.now)
-        if not body.force:
+        if body.reinvite:
+            check_admin(request, Scope.INVITE)
+        if not (body.force or body.reinvite):
             check_not_last(made.context, made.subject)
-        return await _perform(made, lambda document, it: orders.revoke(document, it, made.word()))
+        if not body.reinvite:
+            return await _perform(
+                made, lambda document, it: orders.revoke(document, it, made.word())
+            )
+        return await _revoke_and_invite(made, body)
+
+
+async def _revoke_and_invite(made: Attempt, body: RevokeBody) -> web.Response:
+    """One order: whoever has the old key is out, and the institution may join once more."""
+    joined = made.context.steering.current.joined.get(made.subject)
+    if joined is None:
+        raise InvalidOrder(
+            f"{made.subject} did not join by invitation.",
+            advice="Change its credential in the settings instead.",
+        )
+    token = ""
+
+    def edit(document: SteeringDocument) -> SteeringDocument:
+        nonlocal token
+        subject = find_present(made.configured, document, made.subject, made.now)
+        document = orders.revoke(document, subject, made.word())
+        document, token = make_invitation(
+            document, made.subject, joined.weight, body.expires_seconds, made.actor, made.now
+        )
+        return document
+
+    document = await made.change(edit)
+    invitation = next(
+        each for each in document.invitations.values() if token.startswith(f"bfi_{each.id}.")
+    )
+    member = find_subject(made.configured, document, made.subject)
+    return answer(
+        {
+            "member": describe_member(document, member, made.now),
+            "invitation": describe_invitation(invitation, made.now),
+            "token": token,
+        },
+        revision=document.revision,
+    )
 
 
 async def restore(request: web.Request) -> web.Response:
