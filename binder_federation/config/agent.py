@@ -34,6 +34,10 @@ class LocalStackSettings(Section):
     """Whether uv may download a Python that `runtime.txt` asks for and the machine lacks."""
 
 
+HUB_LATER_SECONDS = 10.0
+"""The hub's own culler waits for so much longer than the agent, and two of its rounds."""
+
+
 class AgentLaunchSettings(Section):
     """Starting servers."""
 
@@ -153,15 +157,17 @@ class AgentSettings(BaseSettings):
 
     @property
     def longest_launch(self) -> AgentLaunchSettings:
-        """`launch` with the longest times that any pattern allows: for the hub's own culler, which
-        knows no repositories, nor how long a warm server waited for its visitor."""
+        """`launch` with the longest times that any pattern allows, and some more: for the hub's own
+        culler, which knows no repositories, nor how long a warm server waited for its visitor. It
+        ends what an agent that is away does not, and is not to be quicker than the agent."""
         idle = [each.cull_idle_seconds or 0.0 for each in self.patterns]
         age = [each.max_age_seconds or 0.0 for each in self.patterns]
         idle_seconds = max(self.launch.cull_idle_seconds, *idle, 0.0)
         age_seconds = max(self.launch.max_age_seconds, *age, 0.0)
+        later = HUB_LATER_SECONDS + 2 * self.launch.cull_every_seconds
         return self.launch.model_copy(
             update={
-                "cull_idle_seconds": idle_seconds,
+                "cull_idle_seconds": idle_seconds + later,
                 "max_age_seconds": age_seconds + self.warm.max_age_seconds,
             }
         )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from binder_federation.cluster_agent.hub_api import MOST_BYTES_OF_SERVER
+from binder_federation.config.agent import HUB_LATER_SECONDS
 from tests.support.agent_server import PATH, SHA, AgentServer, running_agent
 from tests.support.eventually import eventually
 from tests.support.fake_hub import FakeServer
@@ -146,7 +147,8 @@ async def test_repositories_and_events_have_limits_of_their_own() -> None:
         assert found == [True, False, False, True]
         settings = agent.context.settings
         hubs = settings.longest_launch
-        assert hubs.cull_idle_seconds == 1800
+        pause = HUB_LATER_SECONDS + 2 * settings.launch.cull_every_seconds
+        assert hubs.cull_idle_seconds == 1800 + pause
         assert hubs.max_age_seconds == 10 * HOUR + settings.warm.max_age_seconds
 
 
