@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from binder_federation.binder.build_tokens import BuildClaims
 from binder_federation.binder.events import Event, Phase
 from binder_federation.binder.providers import parse_launch_path
@@ -37,6 +39,8 @@ from binder_federation.config.resources import PatternSettings, server_limits
 from binder_federation.runtime.tracing import NO_TRACING, Tracing
 
 Emit = Callable[[Event], None]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,16 @@ class Launches:
             options = replace(options, further={**options.further, **added})
             with self._tracing.span("start_server"):
                 server = await self._launcher.launch(place, options, emit)
+        # Whose a server is, also of one that was started before its visitor came: who looks after
+        # abuse finds the network by the pod's name.
+        log.info(
+            "server_handed_out",
+            server=str(server.server),
+            repository=place.repository,
+            image=image.reference,
+            client_address=request.claims.client_address,
+            is_warm=server.is_warm,
+        )
         emit(_ready_event(server, options))
         return server.server
 

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from binder_federation.binder.build_tokens import BuildClaims
 from binder_federation.binder.events import Phase
@@ -303,3 +304,16 @@ async def test_the_federation_hears_of_them_at_once_and_apart_from_the_load() ->
         assert (report.load.running + report.load.pending, report.load.warm) == (1, 2)
         held = {image.key for each in receiver.reports for image in each.images}
         assert {each.key for each in report.warm} == held, "they are of the image that was launched"
+
+
+async def test_the_log_says_whose_a_warm_server_is() -> None:
+    async with running_agent(warm=pool_of(1)) as agent:
+        await agent.launch()
+        await until_warm(agent, 1)
+        with capture_logs() as logs:
+            claims = BuildClaims(audience=PATH, client_address="192.0.2.7")
+            seen = await agent.launch(claims=claims)
+        assert was_warm(seen)
+        [told] = [each for each in logs if each["event"] == "server_handed_out"]
+        assert (told["client_address"], told["is_warm"]) == ("192.0.2.7", True)
+        assert told["server"] == user_of(seen)
