@@ -1,5 +1,6 @@
 """The loading page in a real browser: each test is one launch's story."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
@@ -402,3 +403,23 @@ async def test_without_scripts_the_page_points_to_the_stream(
         await expect(link).to_have_attribute("href", "/build/gh/owner/name/HEAD")
     finally:
         await context.close()
+
+
+async def test_a_page_that_nobody_looks_at_starts_nothing(
+    page: Page, federation: ScriptedFederation
+) -> None:
+    await page.add_init_script(
+        "window.seen = 'hidden';"
+        "Object.defineProperty(document, 'visibilityState', { get: () => window.seen });"
+    )
+    await page.goto(federation.url + LINK)
+    await expect(page.locator("#not-started")).to_have_count(0)
+    with pytest.raises(TimeoutError):  # it was only loaded
+        async with asyncio.timeout(0.5):
+            await federation.next_launch()
+    await page.evaluate(
+        "window.seen = 'visible'; document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    launch = await federation.next_launch()
+    await end_ready(launch, federation)
+    await page.wait_for_url("**/user/me/?token=t0")

@@ -17,6 +17,7 @@ import { showPreview } from "./preview.js";
 import { Progress } from "./progress.js";
 import { serverUrl } from "./server-url.js";
 import { TabState } from "./tab-state.js";
+import { whenSeen } from "./when-seen.js";
 
 const TICK_MS = 250;
 const config = JSON.parse(document.getElementById("launch-config").textContent);
@@ -182,18 +183,19 @@ function resumable(failure) {
 }
 
 /** A page that is left lets its connection go; one that is come back to takes it up again. */
-addEventListener("pagehide", () => stream.close());
+addEventListener("pagehide", () => stream?.close());
 addEventListener("pageshow", (event) => {
   if (event.persisted && isUnderWay) start(stream.lastEventId);
 });
 
 element("not-started").remove();
-start();
-if (config.previewPath) {
+whenSeen(() => {
+  start();
+  if (!config.previewPath) return;
   showPreview({
     card: element("preview"),
     frame: element("preview-frame"),
     url: `${config.previewPath}?path=${encodeURIComponent(config.previewFile)}`,
     isWanted: () => isUnderWay,
   });
-}
+});
