@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 MOST_DIGITS = 18
 """Of a whole number: it fits 64 bits, a float and a Redis counter."""
 MOST_DEPTH = 32
+CLOCK_SECONDS = 60.0
 
 MOST_SESSIONS = 1_000_000
 """At one member, and far more than any has."""
@@ -133,6 +134,18 @@ def read_json(text: bytes | str) -> Any:
     if _is_deeper(value, MOST_DEPTH):
         raise ValueError("the JSON is nested too deeply")
     return value
+
+
+def read_time(value: object, *, now: float) -> float:
+    """A moment in seconds since 1970 that has been. Raises ValueError for any other value.
+
+    Clocks of replicas differ a little; what is from the future would be the newest for ever.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a time is a number")
+    if not 0.0 <= value <= now + CLOCK_SECONDS:
+        raise ValueError("a time is in the future, or none")
+    return float(value)
 
 
 def _refuse_constant(name: str) -> Any:

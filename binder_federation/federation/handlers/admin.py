@@ -15,7 +15,7 @@ from binder_federation.runtime.errors import Fault, ServiceError
 
 ADMIN_TOKENS: web.AppKey[AdminTokens] = web.AppKey("admin_tokens", AdminTokens)
 URL_ORIGIN = re.compile(r"^https?://", re.ASCII | re.IGNORECASE)
-_CLUSTER_DOMAINS = (".svc", ".local", ".internal", ".localhost")
+_CLUSTER_DOMAINS = (".svc", ".svc.cluster.local", ".internal", ".localhost")
 
 
 class HostNotExpected(ServiceError):
@@ -99,7 +99,7 @@ def identify(request: web.Request) -> AdminIdentity:
 def _check_host(request: web.Request) -> None:
     """A name that is no public one cannot be made to lead here; an address is no name at all."""
     settings = request.app[CONTEXT].settings
-    name = (URL(f"http://{request.host}").host or "").lower()
+    name = _host_name(request.host)
     public = URL(settings.public_url).host if settings.public_url else None
     is_ours = (
         _is_address(name)
@@ -113,6 +113,14 @@ def _check_host(request: web.Request) -> None:
             f"The admin API is not known as {name}.",
             advice="Use the federation's public URL, or name this host in admin.hosts.",
         )
+
+
+def _host_name(host: str) -> str:
+    """The name or address in a Host header; a dot, which is nobody's, for what is none."""
+    try:
+        return (URL(f"http://{host}").host or ".").lower()
+    except ValueError:
+        return "."
 
 
 def _check_site(request: web.Request) -> None:

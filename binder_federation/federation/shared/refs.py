@@ -15,7 +15,9 @@ from binder_federation.binder.ref_cache import CachedRef, MemoryRefCache
 from binder_federation.federation.shared.connection import RedisConnection, RedisUnavailable
 from binder_federation.federation.shared.keys import REF_LIFETIME_SECONDS
 from binder_federation.federation.shared.state_outbox import StateOutbox
-from binder_federation.runtime.bounded import read_json
+from binder_federation.runtime.bounded import read_json, read_time
+
+MOST_CHARACTERS = 4096
 
 
 class RedisRefCache:
@@ -57,9 +59,10 @@ class RedisRefCache:
     async def _read(self, key: str) -> CachedRef | None:
         name = self._connection.keys.ref(key)
         try:
-            return decode(await self._connection.call("ref", lambda client: client.get(name)))
+            value = await self._connection.call("ref", lambda client: client.get(name))
         except RedisUnavailable:
             return None
+        return self._connection.decoded("ref", lambda: decode(value, now=self._clock()))
 
 
 def encode(entry: CachedRef) -> bytes:
@@ -76,18 +79,23 @@ def encode(entry: CachedRef) -> bytes:
     return json.dumps(body).encode()
 
 
-def decode(value: Any) -> CachedRef | None:
-    """The entry in a value; None when there is none, or it is not in our form."""
+def decode(value: Any, *, now: float) -> CachedRef | None:
+    """The entry in a value; None when there is none. Raises what reading another form raises."""
     if value is None:
         return None
-    try:
-        body = read_json(value)
-        answer: Resolved | Missing = (
-            Resolved(str(body["resolved_ref"]), str(body["etag"]), str(body.get("repository", "")))
-            if "resolved_ref" in body
-            else Missing(str(body["what"]), str(body["message"]))
+    body = read_json(value)
+    answer: Resolved | Missing = (
+        Resolved(
+            _text(body["resolved_ref"]), _text(body["etag"]), _text(body.get("repository", ""))
         )
-        times = {name: float(body[name]) for name in ("learned_at", "asked_at")}
-        return CachedRef(answer, **times, trouble=str(body.get("trouble", "")))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+        if "resolved_ref" in body
+        else Missing(_text(body["what"]), _text(body["message"]))
+    )
+    times = {name: read_time(body[name], now=now) for name in ("learned_at", "asked_at")}
+    return CachedRef(answer, **times, trouble=_text(body.get("trouble", "")))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MOST_CHARACTERS:
+        raise ValueError("a text is expected")
+    return value

@@ -17,7 +17,8 @@ from binder_federation.federation.shared.connection import UNREADABLE, RedisConn
 from binder_federation.federation.shared.keys import VOTES_LIFETIME_SECONDS
 from binder_federation.federation.shared.last_reports import read_matching
 from binder_federation.federation.shared.state_outbox import StateOutbox
-from binder_federation.runtime.bounded import read_json
+from binder_federation.health.state import MemberState
+from binder_federation.runtime.bounded import read_json, read_time
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,10 @@ class LocalVotes:
     def votes(self, member: str, *, now: float) -> Mapping[str, str]:  # noqa: ARG002
         """There are none."""
         return {}
+
+
+MOST_REPLICAS = 200
+MOST_MEMBERS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +101,24 @@ class RedisVotes:
     def _hear(self, body: bytes) -> None:
         try:
             told = read_json(body)
-            replica = str(told["replica"])
-            ballot = _Ballot({str(k): str(v) for k, v in told["states"].items()}, float(told["at"]))
+            replica = str(told["replica"])[:64]
+            ballot = _Ballot(_states(told["states"]), read_time(told["at"], now=self._clock()))
         except UNREADABLE as error:
             self._connection.note_unreadable("vote", error)
             return
         if replica == self._connection.replica_id:
             return
-        self._ballots[replica] = ballot
+        if replica in self._ballots or len(self._ballots) < MOST_REPLICAS:
+            self._ballots[replica] = ballot
         self._forget_old()
 
     def _forget_old(self) -> None:
         """Replicas come and go; those that have not voted for long are gone."""
         oldest = self._clock() - VOTES_LIFETIME_SECONDS
         self._ballots = {name: each for name, each in self._ballots.items() if each.at >= oldest}
+
+
+def _states(told: object) -> Mapping[str, str]:
+    if not isinstance(told, dict) or len(told) > MOST_MEMBERS:
+        raise ValueError("a ballot has a state for each member")
+    return {str(name): MemberState(state).value for name, state in told.items()}

@@ -64,7 +64,17 @@ async def test_no_other_site_gives_orders(
     assert await statuses(federation, {**BEARER, **headers}) == {403}
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "x.y:99999",
+        "evil.local",
+        "xn--",
+    ],
+)
 async def test_a_name_that_was_made_to_lead_here_is_none_of_ours(
     federation: FederationServer, host: str
 ) -> None:
