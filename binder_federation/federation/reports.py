@@ -176,9 +176,10 @@ class Reports:
                 self._warm.forget(member)
 
     def load(self, member: str, *, now: float) -> Load | None:
-        """The member's load as it is likely to be now; None when not known."""
+        """The member's load as it is likely to be now; None when not known, as of a member that was
+        admitted since its last report."""
         known = self._fresh(member, now)
-        if known is None:
+        if known is None or not known.was_admitted:
             return None
         return estimate_load(
             known.load,
