@@ -17,7 +17,6 @@ async def test_a_minute_beside_a_hostile_member() -> None:
         f"memory +{outcome.growth_bytes / 2**20:.1f} MiB\n"
     )
     assert outcome.lost == []
-    assert outcome.was_out
-    assert outcome.failures_before_out <= 10
+    assert 1 <= outcome.failures_before_out <= 10, "it is asked no more"
     assert set(outcome.pages) == {200}
     assert outcome.growth_bytes < 60 << 20

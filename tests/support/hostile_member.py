@@ -105,7 +105,8 @@ class Outcome:
     launches: int = 0
     lost: list[str] = field(default_factory=list)
     failures_before_out: int = 0
-    """Launches that the hostile member failed until it was out of rotation."""
+    """Launches that the hostile member failed until it was out of rotation: ejected, or so dear
+    after its failures that it is asked no more."""
     was_out: bool = False
     pages: dict[int, int] = field(default_factory=dict)
     growth_bytes: int = 0
